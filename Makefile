@@ -1,0 +1,170 @@
+# make            the libraries (build/) and the programs (examples/)
+# make run        trains examples/classify on the bundled text and labels some sentences
+# make test       builds and runs every test           make test SAN=1   under ASan and UBSan
+# make lint       warnings of gcc and clang as errors, static analysis, headers as C++
+# make install    PREFIX=/usr/local DESTDIR=           make clean
+# make help       this text
+#
+# Objects land under build/, never beside sources. There are two libraries from one source: libtarn (float) and libtarn64
+# (double). src/kernels is built once per instruction set of the machine's family, and chosen at run time.
+
+VERSION   := 0.1.0
+SOVERSION := 0
+PREFIX    ?= /usr/local
+CC        ?= cc
+CFLAGS    ?= -O3 -g
+PYTHON    ?= python3
+
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes
+BASE := -std=c11 -D_POSIX_C_SOURCE=200809L -ffp-contract=off -fPIC -fno-semantic-interposition -Iinclude
+LIBS := -lm -lpthread
+
+ifdef SAN
+B      := build/san
+CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+else
+B      := build
+endif
+
+# clang knows no -fno-semantic-interposition before 11, and needs none
+ALL := $(BASE) $(WARN) $(CFLAGS) -MMD -MP
+
+ISA := base
+ifneq ($(filter x86_64% amd64%,$(shell $(CC) -dumpmachine)),)
+ISA += avx2 avx512
+endif
+FLAGS_base   :=
+FLAGS_avx2   := -mavx2 -mfma
+FLAGS_avx512 := -mavx512f -mavx512dq -mavx512bw -mavx512vl -mfma -mprefer-vector-width=512
+
+FLAGS_float  :=
+FLAGS_double := -DTN_DOUBLE
+
+KERNELS  := $(filter-out src/kernels/dispatch.c,$(wildcard src/kernels/*.c))
+ENGINE   := $(wildcard src/*.c src/ops/*.c) $(wildcard src/kernels/dispatch.c)
+LAYERS   := $(wildcard nn/*.c optim/*.c)
+TEXT     := $(wildcard examples/text/*.c)
+PROGRAMS := $(patsubst %.c,%,$(wildcard examples/*.c))
+TESTS    := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
+
+objects_of = $(patsubst %.c,$(B)/$1/%.o,$(ENGINE) $(LAYERS)) \
+             $(foreach isa,$(ISA),$(patsubst %.c,$(B)/$1/%.$(isa).o,$(KERNELS)))
+
+LIB   := $(B)/libtarn.a
+LIB64 := $(B)/libtarn64.a
+SO    := $(B)/libtarn.so.$(VERSION)
+
+.PHONY: all run test lint install clean help
+.DELETE_ON_ERROR:
+all: $(LIB) $(SO) $(LIB64) $(PROGRAMS)
+
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+# ---- libraries -------------------------------------------------------------------------------------------------------
+
+define variant
+# only src sees the private headers
+$(B)/$1/src/%.o: src/%.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL) $$(FLAGS_$1) -Isrc -DTN_ISA=base -c $$< -o $$@
+$(foreach isa,$(ISA),
+$(B)/$1/src/kernels/%.$(isa).o: src/kernels/%.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL) $$(FLAGS_$1) $$(FLAGS_$(isa)) -Isrc -DTN_ISA=$(isa) -c $$< -o $$@
+)
+$(B)/$1/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL) $$(FLAGS_$1) -c $$< -o $$@
+
+$(B)/$1/libtext.a: $(patsubst %.c,$(B)/$1/%.o,$(TEXT))
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+endef
+$(eval $(call variant,float))
+$(eval $(call variant,double))
+
+$(LIB): $(call objects_of,float)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(LIB64): $(call objects_of,double)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(SO): $(call objects_of,float)
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libtarn.so.$(SOVERSION) -o $@ $^ $(LIBS)
+	ln -sf libtarn.so.$(VERSION) $(B)/libtarn.so.$(SOVERSION)
+	ln -sf libtarn.so.$(SOVERSION) $(B)/libtarn.so
+
+# ---- programs --------------------------------------------------------------------------------------------------------
+
+ifndef SAN
+examples/%: $(B)/float/examples/%.o $(B)/float/libtext.a $(LIB)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+endif
+
+run: examples/classify
+	examples/classify
+
+# ---- tests -----------------------------------------------------------------------------------------------------------
+
+CHECK_CFLAGS = $(shell pkg-config --cflags check)
+CHECK_LIBS   = $(shell pkg-config --libs check)
+TEST_PROGRAMS := $(foreach type,float double,$(TESTS:%=$(B)/$(type)/tests/%))
+
+define test_variant
+$(B)/$1/tests/%.o: tests/%.c | tools
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL) $$(FLAGS_$1) -Isrc -I. $$(CHECK_CFLAGS) -c $$< -o $$@
+
+# the built-in ops, read off the built library: nobody keeps a list by hand
+$(B)/$1/tests/builtin_ops.c: $2
+	@mkdir -p $$(@D)
+	nm -g $2 2>/dev/null | sed -n 's/.* [BDRVGS] \(tn__op_[a-z0-9_]*\)$$$$/\1/p' | sort -u | awk \
+	  'BEGIN { print "#include <tarn/op.h>\nextern const tn_op *const tests_builtin_ops[];" } \
+	   { print "extern const tn_op " $$$$1 ";"; list = list "    &" $$$$1 ",\n" } \
+	   END { print "const tn_op *const tests_builtin_ops[] = {\n" list "    0};" }' > $$@
+$(B)/$1/tests/builtin_ops.o: $(B)/$1/tests/builtin_ops.c
+	$$(CC) $$(ALL) $$(FLAGS_$1) -c $$< -o $$@
+$(B)/$1/tests/test_%: $(B)/$1/tests/test_%.o $(B)/$1/tests/builtin_ops.o $(B)/$1/libtext.a $2
+	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(CHECK_LIBS) $$(LIBS)
+endef
+$(eval $(call test_variant,float,$(LIB)))
+$(eval $(call test_variant,double,$(LIB64)))
+
+.PHONY: tools
+tools:
+	@tests/tools.sh check
+
+test: tools
+	@$(MAKE) --no-print-directory test-programs
+	@B=$(B) SAN=$(SAN) tests/run.sh $(TEST_PROGRAMS)
+
+.PHONY: test-programs
+test-programs: $(TEST_PROGRAMS) $(if $(SAN),,all)
+
+# ---- checks ----------------------------------------------------------------------------------------------------------
+
+lint:
+	@tests/tools.sh lint
+	@CC_FLAGS="$(filter-out -fno-semantic-interposition,$(BASE)) $(WARN) -Werror" tests/lint.sh
+
+# ---- installing ------------------------------------------------------------------------------------------------------
+
+DEST := $(DESTDIR)$(PREFIX)
+install: $(LIB) $(LIB64) $(SO)
+	mkdir -p $(DEST)/include/tarn $(DEST)/lib/pkgconfig
+	install -m 644 include/tarn/*.h $(DEST)/include/tarn
+	install -m 644 $(LIB) $(LIB64) $(DEST)/lib
+	install -m 755 $(SO) $(DEST)/lib
+	ln -sf libtarn.so.$(VERSION) $(DEST)/lib/libtarn.so.$(SOVERSION)
+	ln -sf libtarn.so.$(SOVERSION) $(DEST)/lib/libtarn.so
+	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: tarn' \
+	  'Description: minimal autograd tensors in C11' 'Version: $(VERSION)' 'Libs: -L$${libdir} -ltarn' \
+	  'Libs.private: -lm -lpthread' 'Cflags: -I$${includedir}' > $(DEST)/lib/pkgconfig/tarn.pc
+
+clean:
+	rm -rf build $(PROGRAMS)
+
+-include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,0 +1,57 @@
+/* io.h: saved models, in the safetensors format: PyTorch loads them as a state_dict, and tarn loads PyTorch's. */
+#ifndef TARN_IO_H
+#define TARN_IO_H
+
+#include <tarn/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A pair for the file's __metadata__: strings in UTF-8, which end in a zero byte. */
+typedef struct tn_meta {
+    const char *key, *value;
+} tn_meta;
+
+/* Writes every parameter and buffer of ps, and n pairs, to path. The same state gives the same bytes. The file is
+ * written under a temporary name beside path, flushed to the disk and renamed over path only when all of it is there: a
+ * failed save leaves an old file as it was, and nothing else behind. Io error: names the file, the operation and the
+ * system's reason. Usage: a key twice, text that is not UTF-8. */
+bool tn_save(const tn_params *ps, const char *path, int n, const tn_meta *meta);
+
+/* An opened model file: its header, checked from end to end before any number is read. */
+typedef struct tn_file tn_file;
+
+/* NULL after an error: io (no such file, ...), format (names the file and the byte), memory. */
+tn_file *tn_file_open(const char *path, tn_error *err);
+void     tn_file_close(tn_file *f);
+
+const char *tn_file_meta(const tn_file *f, const char *key); /* borrowed from f; NULL if there is none */
+
+typedef struct tn_file_entry {
+    const char *name;  /* borrowed from f */
+    const char *dtype; /* "F32", "F64", "F16", "BF16", "I64", "I32", "U8", ... */
+    tn_dims     shape;
+} tn_file_entry;
+int  tn_file_count(const tn_file *f);
+bool tn_file_at(const tn_file *f, int i, tn_file_entry *entry); /* false outside [0, count) */
+
+enum { TN_STRICT = 0, TN_IGNORE_UNEXPECTED = 1 };
+
+/* Reads every parameter and buffer of ps from f by name, converting the number type. Strict: all names that are missing,
+ * unexpected or of the wrong shape are reported in one format error, and then ps is as it was before; with
+ * TN_IGNORE_UNEXPECTED further names in the file are fine. A value that does not fit is a format error. Gradients are
+ * forgotten. Names under "optim." belong to checkpoints and are passed over. */
+bool tn_file_load(tn_file *f, tn_params *ps, unsigned flags);
+
+/* open, load, close. */
+bool tn_load(tn_params *ps, const char *path, unsigned flags);
+
+/* The numbers of one entry, converted to int64 (I64, I32, U8) or tn_real (the floating types), into room for its n. */
+bool tn_file_read_ints(tn_file *f, const char *name, int64_t *to, int64_t n);
+bool tn_file_read(tn_file *f, const char *name, tn_real *to, int64_t n);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

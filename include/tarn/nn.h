@@ -1,0 +1,63 @@
+/* nn.h: layers. A layer is a plain struct of parameters, with _init (which names them in a tn_params) and _forward. The
+ * struct is yours; its parameters belong to the params. An _init that fails (a name twice, no memory, an impossible
+ * size) records the error and leaves NULLs, which every forward then passes on. */
+#ifndef TARN_NN_H
+#define TARN_NN_H
+
+#include <tarn/ops.h>
+#include <tarn/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A lookup table of *random* rows, one per id: weight (V, D) ~ N(0, 1), named "<name>.weight". Training moves the rows. */
+typedef struct nn_embedding {
+    tn_tensor           *weight;
+    tn_embedding_options options; /* max_norm, norm_type, scale_grad_by_freq: set them after init if you want them */
+} nn_embedding;
+
+void nn_embedding_init(nn_embedding *e, tn_params *ps, const char *name, int64_t rows, int64_t dim);
+
+/* PyTorch's padding_idx: the row becomes zero and stays so. Negative: from the end. Index error outside [-V, V). */
+void nn_embedding_set_padding(nn_embedding *e, tn_params *ps, int64_t padding_idx);
+
+/* PyTorch's from_pretrained: rows copied from table (rows x dim numbers), frozen if freeze. */
+void nn_embedding_init_from(nn_embedding *e, tn_params *ps, const char *name, int64_t rows, int64_t dim,
+                            const tn_real *table, bool freeze);
+
+tn_tensor *nn_embedding_forward(const nn_embedding *e, tn_tape *t, tn_ids ids); /* -> (ids.n, D) */
+
+/* PyTorch's EmbeddingBag on the same table: mean (or sum, or max) of each bag's rows -> (bags.n, D). */
+tn_tensor *nn_embedding_mean(const nn_embedding *e, tn_tape *t, tn_bags bags);
+tn_tensor *nn_embedding_bag(const nn_embedding *e, tn_tape *t, tn_bags bags, tn_bag_mode mode);
+
+/* y = x W^T + b, W (out, in) and b (out) ~ U(-1/sqrt(in), 1/sqrt(in)): "<name>.weight", "<name>.bias". */
+typedef struct nn_linear {
+    tn_tensor *weight, *bias;
+} nn_linear;
+
+void nn_linear_init(nn_linear *l, tn_params *ps, const char *name, int64_t in, int64_t out);
+void nn_linear_init_no_bias(nn_linear *l, tn_params *ps, const char *name, int64_t in, int64_t out);
+tn_tensor *nn_linear_forward(const nn_linear *l, tn_tape *t, tn_tensor *x);
+
+/* Over the last dimension of size dim: weight 1, bias 0, eps 1e-5. */
+typedef struct nn_layer_norm {
+    tn_tensor *weight, *bias;
+    double     eps;
+} nn_layer_norm;
+
+void nn_layer_norm_init(nn_layer_norm *l, tn_params *ps, const char *name, int64_t dim);
+tn_tensor *nn_layer_norm_forward(const nn_layer_norm *l, tn_tape *t, tn_tensor *x);
+
+/* Zeroes with probability p while training; no parameters. */
+typedef struct nn_dropout {
+    double p;
+} nn_dropout;
+
+tn_tensor *nn_dropout_forward(const nn_dropout *d, tn_tape *t, tn_tensor *x);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,201 @@
+/* ops.h: the catalogue of operators. One prototype, and the mathematics beside it.
+ *
+ * Every op takes the tape first and returns a tensor of that tape, or NULL after an error (this call's or an earlier
+ * one). Errors name the op, the parameter and the sizes; the code is TN_ESHAPE for sizes that do not go together,
+ * TN_EINDEX for an id, a label or a dimension outside its range, TN_EUSAGE for a missing input, a tensor of another tape
+ * or step, or an impossible option, TN_EMEMORY when memory ran out. Dimensions count from the end when negative.
+ * x, a, b: tensors of any shape if nothing else is said. */
+#ifndef TARN_OPS_H
+#define TARN_OPS_H
+
+#include <tarn/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- one input, element by element: y_i = f(x_i) ------------------------------------------------------------------ */
+
+tn_tensor *tn_neg(tn_tape *t, tn_tensor *x);        /* -x */
+tn_tensor *tn_abs(tn_tape *t, tn_tensor *x);        /* |x|; derivative 0 at 0 */
+tn_tensor *tn_sign(tn_tape *t, tn_tensor *x);       /* -1, 0, 1; no gradient: apply it to tn_detach(t, x) */
+tn_tensor *tn_exp(tn_tape *t, tn_tensor *x);        /* e^x */
+tn_tensor *tn_expm1(tn_tape *t, tn_tensor *x);      /* e^x - 1, exact near 0 */
+tn_tensor *tn_log(tn_tape *t, tn_tensor *x);        /* ln x; -inf at 0, NaN below */
+tn_tensor *tn_log1p(tn_tape *t, tn_tensor *x);      /* ln(1 + x), exact near 0 */
+tn_tensor *tn_sqrt(tn_tape *t, tn_tensor *x);
+tn_tensor *tn_rsqrt(tn_tape *t, tn_tensor *x);      /* 1 / sqrt(x) */
+tn_tensor *tn_square(tn_tape *t, tn_tensor *x);
+tn_tensor *tn_reciprocal(tn_tape *t, tn_tensor *x); /* 1 / x */
+tn_tensor *tn_sin(tn_tape *t, tn_tensor *x);
+tn_tensor *tn_cos(tn_tape *t, tn_tensor *x);
+tn_tensor *tn_tanh(tn_tape *t, tn_tensor *x);
+tn_tensor *tn_sigmoid(tn_tape *t, tn_tensor *x);    /* 1 / (1 + e^-x) */
+tn_tensor *tn_softplus(tn_tape *t, tn_tensor *x);   /* ln(1 + e^x), no overflow */
+tn_tensor *tn_relu(tn_tape *t, tn_tensor *x);       /* max(x, 0); derivative 0 at 0 */
+tn_tensor *tn_leaky_relu(tn_tape *t, tn_tensor *x, double slope); /* x > 0 ? x : slope x */
+tn_tensor *tn_elu(tn_tape *t, tn_tensor *x, double alpha);        /* x > 0 ? x : alpha (e^x - 1) */
+tn_tensor *tn_gelu(tn_tape *t, tn_tensor *x);       /* x/2 (1 + erf(x / sqrt 2)) */
+tn_tensor *tn_gelu_tanh(tn_tape *t, tn_tensor *x);  /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
+tn_tensor *tn_silu(tn_tape *t, tn_tensor *x);       /* x sigmoid(x) */
+tn_tensor *tn_erf(tn_tape *t, tn_tensor *x);
+tn_tensor *tn_clamp(tn_tape *t, tn_tensor *x, double low, double high); /* gradient passes at the bounds; usage: low > high */
+tn_tensor *tn_pow_number(tn_tape *t, tn_tensor *x, double exponent);    /* x^exponent */
+
+/* ---- two inputs, broadcast by NumPy's rules ------------------------------------------------------------------------ */
+
+tn_tensor *tn_add(tn_tape *t, tn_tensor *a, tn_tensor *b);
+tn_tensor *tn_sub(tn_tape *t, tn_tensor *a, tn_tensor *b);
+tn_tensor *tn_mul(tn_tape *t, tn_tensor *a, tn_tensor *b);
+tn_tensor *tn_div(tn_tape *t, tn_tensor *a, tn_tensor *b);
+tn_tensor *tn_pow(tn_tape *t, tn_tensor *a, tn_tensor *b);     /* a^b; d/db is 0 where a == 0 and b >= 0 */
+tn_tensor *tn_maximum(tn_tape *t, tn_tensor *a, tn_tensor *b); /* a tie shares the gradient equally */
+tn_tensor *tn_minimum(tn_tape *t, tn_tensor *a, tn_tensor *b);
+
+tn_tensor *tn_add_number(tn_tape *t, tn_tensor *x, double k);  /* x + k */
+tn_tensor *tn_mul_number(tn_tape *t, tn_tensor *x, double k);  /* x * k */
+
+/* condition is a tensor of 0 and 1 (any other number counts as 1), and gets no gradient. All three are broadcast. */
+tn_tensor *tn_where(tn_tape *t, tn_tensor *condition, tn_tensor *a, tn_tensor *b); /* condition ? a : b */
+
+/* ---- over dimensions ----------------------------------------------------------------------------------------------- */
+/* dims: TN_DIMS(0, -1) or TN_ALL. keep: a reduced dimension stays, with size 1. Index error: a dimension out of range;
+ * usage: one named twice. */
+
+tn_tensor *tn_sum(tn_tape *t, tn_tensor *x, tn_dims dims, bool keep);       /* of nothing: 0 */
+tn_tensor *tn_mean(tn_tape *t, tn_tensor *x, tn_dims dims, bool keep);      /* of nothing: NaN */
+tn_tensor *tn_max(tn_tape *t, tn_tensor *x, tn_dims dims, bool keep);       /* ties share the gradient; of nothing: an error */
+tn_tensor *tn_min(tn_tape *t, tn_tensor *x, tn_dims dims, bool keep);
+tn_tensor *tn_var(tn_tape *t, tn_tensor *x, tn_dims dims, bool keep);       /* sum (x - mean)^2 / (n - 1); NaN for n < 2 */
+tn_tensor *tn_logsumexp(tn_tape *t, tn_tensor *x, tn_dims dims, bool keep); /* ln sum e^x; of nothing: -inf */
+
+/* Index of the largest along dim (the first of equals; a NaN counts as largest) into the caller's index, x.n / size[dim]
+ * numbers in row-major order of the other dimensions. No tensor, no gradient: works on a spent tape too. False after an
+ * error (recorded in the tape's error). */
+bool tn_argmax(tn_tape *t, const tn_tensor *x, int64_t dim, int32_t *index);
+
+tn_tensor *tn_softmax(tn_tape *t, tn_tensor *x, int64_t dim);     /* e^x / sum e^x along dim */
+tn_tensor *tn_log_softmax(tn_tape *t, tn_tensor *x, int64_t dim); /* x - ln sum e^x */
+
+/* ---- products ------------------------------------------------------------------------------------------------------ */
+
+/* As NumPy's matmul: (m, k) x (k, n) -> (m, n); leading dimensions are batches and broadcast; a vector on the left is
+ * one row, on the right one column, and that dimension is gone from the result. */
+tn_tensor *tn_matmul(tn_tape *t, tn_tensor *a, tn_tensor *b);
+
+enum { TN_TRANS_A = 1, TN_TRANS_B = 2 };
+/* With the last two dimensions of a or b (or both) taken transposed. Usage: transposing a vector. */
+tn_tensor *tn_matmul_trans(tn_tape *t, tn_tensor *a, tn_tensor *b, unsigned trans);
+
+/* y = x weight^T + bias: x (*, in), weight (out, in), bias (out) or NULL -> (*, out). */
+tn_tensor *tn_linear(tn_tape *t, tn_tensor *x, tn_tensor *weight, tn_tensor *bias);
+
+/* ---- shape --------------------------------------------------------------------------------------------------------- */
+
+tn_tensor *tn_reshape(tn_tape *t, tn_tensor *x, tn_dims shape);   /* shares x's data; one size may be -1: what is left */
+tn_tensor *tn_transpose(tn_tape *t, tn_tensor *x, int64_t dim0, int64_t dim1);
+tn_tensor *tn_permute(tn_tape *t, tn_tensor *x, tn_dims order);   /* y's dimension i is x's dimension order[i] */
+tn_tensor *tn_concat(tn_tape *t, int n, tn_tensor *const *x, int64_t dim); /* n >= 1; sizes agree but at dim */
+tn_tensor *tn_stack(tn_tape *t, int n, tn_tensor *const *x, int64_t dim);  /* a new dimension at dim; shapes agree */
+tn_tensor *tn_slice(tn_tape *t, tn_tensor *x, int64_t dim, int64_t begin, int64_t end, int64_t step);
+                                                                  /* as x[begin:end:step]; step >= 1; ends are clamped */
+tn_tensor *tn_pad(tn_tape *t, tn_tensor *x, int64_t dim, int64_t before, int64_t after, double value); /* counts >= 0 */
+
+/* Rows of x (along its first dimension) by id: x (V, *), n ids -> (n, *). An id outside [0, V) is an index error. */
+tn_tensor *tn_gather_rows(tn_tape *t, tn_tensor *x, tn_ids rows);
+
+/* y = x, and then for each k: y[rows[k]] += source[k]. x (V, *), source (rows.n, *). */
+tn_tensor *tn_scatter_add_rows(tn_tape *t, tn_tensor *x, tn_ids rows, tn_tensor *source);
+
+/* ---- embedding ----------------------------------------------------------------------------------------------------- */
+
+typedef struct tn_embedding_options {
+    int64_t padding_idx;        /* positions with this id get no gradient; TN_NO_PADDING for none (counts from the end if < 0) */
+    double  max_norm;           /* rows longer than this are scaled down to it; 0: off. Under TN_TRAIN in place, as PyTorch */
+    double  norm_type;          /* the p of the norm; 2 */
+    bool    scale_grad_by_freq; /* each contribution times 1 / (the id's count in this call) */
+} tn_embedding_options;
+#define TN_NO_PADDING INT64_MIN
+tn_embedding_options tn_embedding_defaults(void);
+
+/* Rows of table (V, D) by id -> (ids.n, D). An id outside [0, V), negative ones too, is an index error that says the id,
+ * its position and the range. The gradient is one row per distinct id. */
+tn_tensor *tn_embedding(tn_tape *t, tn_tensor *table, tn_ids ids, tn_embedding_options options);
+
+typedef enum tn_bag_mode { TN_BAG_MEAN, TN_BAG_SUM, TN_BAG_MAX } tn_bag_mode;
+
+typedef struct tn_embedding_bag_options {
+    tn_bag_mode          mode;
+    bool                 include_last_offset; /* bags.offsets has bags.n + 1 entries, the last one an end */
+    tn_embedding_options rows;                /* padding entries are left out of the sum and of the bag's size */
+} tn_embedding_bag_options;
+tn_embedding_bag_options tn_embedding_bag_defaults(void);
+
+/* Each bag's rows of table (V, D), summed, averaged or their maximum per feature (the first occurrence wins a tie)
+ * -> (bags.n, D), without the rows between. An empty bag gives 0 and no gradient. weights (bags.ids.n) multiplies the
+ * rows, in mode sum only (else a usage error); NULL: ones. Offsets that do not start at 0, that decrease or that pass
+ * the end are index errors. */
+tn_tensor *tn_embedding_bag(tn_tape *t, tn_tensor *table, tn_bags bags, tn_tensor *weights,
+                            tn_embedding_bag_options options);
+
+/* Mean of x (B, T, D) over T where mask (B, T) is 1 -> (B, D); sum mask x / max(sum mask, 1). The mask gets no gradient. */
+tn_tensor *tn_masked_mean(tn_tape *t, tn_tensor *x, tn_tensor *mask);
+
+/* ---- normalisation, dropout ---------------------------------------------------------------------------------------- */
+
+/* (x - mean) / sqrt(var + eps) * weight + bias over the last dimensions, as many as weight has (biased variance). weight
+ * and bias have the same shape, bias may be NULL; with weight NULL too, the last dimension, no scale. Ba et al. 2016. */
+tn_tensor *tn_layer_norm(tn_tape *t, tn_tensor *x, tn_tensor *weight, tn_tensor *bias, double eps);
+
+/* x / sqrt(mean x^2 + eps) * weight over the last dimension; weight (D) or NULL. Zhang and Sennrich 2019. */
+tn_tensor *tn_rms_norm(tn_tape *t, tn_tensor *x, tn_tensor *weight, double eps);
+
+/* Under TN_TRAIN: each element 0 with probability p, else x / (1 - p); otherwise x. Usage: p outside [0, 1]. */
+tn_tensor *tn_dropout(tn_tape *t, tn_tensor *x, double p);
+
+/* ---- losses -------------------------------------------------------------------------------------------------------- */
+
+typedef enum tn_reduction {
+    TN_MEAN,     /* PyTorch's mean; for kl_div by the number of elements */
+    TN_SUM,
+    TN_NONE,     /* a loss per row or element */
+    TN_BATCHMEAN /* kl_div only: by the first size */
+} tn_reduction;
+
+typedef struct tn_cross_entropy_options {
+    tn_reduction reduction;
+    int32_t      ignore_index;    /* rows with this label count nothing; compared first; -100 */
+    double       label_smoothing; /* 0 to 1 */
+} tn_cross_entropy_options;
+tn_cross_entropy_options tn_cross_entropy_defaults(void);
+
+/* logits (*, C), one label in [0, C) for each row: the mean of -log softmax(logits)[label]. The classes are the last
+ * dimension (PyTorch's are the second). */
+tn_tensor *tn_cross_entropy(tn_tape *t, tn_tensor *logits, tn_ids labels);
+
+/* The same with class weights (C) or NULL, and options: PyTorch's formulas, also for all rows ignored (mean NaN, sum 0).
+ * The weights get no gradient. -> () or, for TN_NONE, the shape without C. */
+tn_tensor *tn_cross_entropy_with(tn_tape *t, tn_tensor *logits, tn_ids labels, tn_tensor *weight,
+                                 tn_cross_entropy_options options);
+
+/* Against probabilities target (*, C), which get no gradient; ignore_index is not looked at; mean divides by the rows. */
+tn_tensor *tn_cross_entropy_prob(tn_tape *t, tn_tensor *logits, tn_tensor *target, tn_tensor *weight,
+                                 tn_cross_entropy_options options);
+
+/* As cross_entropy, from log-probabilities (label_smoothing must be 0). */
+tn_tensor *tn_nll(tn_tape *t, tn_tensor *logp, tn_ids labels, tn_tensor *weight, tn_cross_entropy_options options);
+
+/* -(pos_weight y log s(x) + (1 - y) log(1 - s(x))), s the sigmoid, no overflow. target as x; pos_weight broadcasts to x,
+ * or NULL. Targets and weights get no gradient. */
+tn_tensor *tn_bce_with_logits(tn_tape *t, tn_tensor *x, tn_tensor *target, tn_tensor *pos_weight, tn_reduction r);
+
+tn_tensor *tn_mse(tn_tape *t, tn_tensor *x, tn_tensor *target, tn_reduction r); /* (x - y)^2; the shapes are the same */
+tn_tensor *tn_l1(tn_tape *t, tn_tensor *x, tn_tensor *target, tn_reduction r);  /* |x - y| */
+tn_tensor *tn_huber(tn_tape *t, tn_tensor *x, tn_tensor *target, double delta, tn_reduction r);
+                                                   /* d^2/2 for |d| <= delta, else delta (|d| - delta/2); delta > 0 */
+tn_tensor *tn_kl_div(tn_tape *t, tn_tensor *logp, tn_tensor *target, tn_reduction r); /* y (log y - logp); 0 where y = 0 */
+
+#ifdef __cplusplus
+}
+#endif
+#endif

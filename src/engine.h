@@ -1,0 +1,145 @@
+/* engine.h: what only the engine sees: the node behind a tensor, a parameter's gradient, the tape, the arena. Ops do not
+ * include it. */
+#ifndef TARN_ENGINE_H
+#define TARN_ENGINE_H
+
+#include <tarn/op.h>
+#include <tarn/rng.h>
+
+/* ---- memory: the one place that asks the system ------------------------------------------------------------------- */
+
+void *tn__malloc(size_t bytes);
+void *tn__calloc(size_t n, size_t size);
+void *tn__realloc(void *p, size_t bytes);
+void  tn__free(void *p);
+
+/* Sizes are checked here and nowhere else: the product in *n, or false for a bad rank, a negative size or an array that
+ * no address space holds. */
+bool tn__count(int rank, const int64_t *size, int64_t *n);
+
+/* Blocks in order, dropped together. Chunks are kept; when a step needed several, the next one gets a single chunk of
+ * their sum, so that a step no larger than one seen before asks the system for nothing. */
+typedef struct tn__chunk tn__chunk;
+typedef struct tn__arena {
+    tn__chunk *chunk;  /* the newest, which holds the older ones */
+    char      *at, *end;
+    size_t     bytes;  /* of all chunks */
+} tn__arena;
+
+void *tn__arena_alloc(tn__arena *a, size_t bytes); /* 64-byte aligned when 64 bytes or more, else 16; NULL: no memory */
+void  tn__arena_rewind(tn__arena *a);
+void  tn__arena_free(tn__arena *a);
+
+/* ---- nodes --------------------------------------------------------------------------------------------------------- */
+
+enum {
+    TN__WANTS   = 1,   /* a gradient flows through it */
+    TN__REACHED = 2,   /* by the walk back from the loss */
+    TN__WRITTEN = 4,   /* its gradient has a first contribution */
+    TN__KEEP    = 8,   /* tn_keep_grad, or an input that asked for it */
+    TN__BUFFER  = 16,
+    TN__FROZEN  = 32
+};
+
+typedef struct tn__rows {    /* an input whose rows the op's shape declared */
+    int      input;
+    tn_ids   ids;
+    int32_t *slot;           /* of each id in the compact gradient; planned by backward */
+} tn__rows;
+
+typedef struct tn__proposal { /* a buffer's next value, by the op that made y */
+    struct tn__proposal *next;
+    const tn_tensor     *y;
+    tn_tensor           *buffer;
+    tn_real             *data;
+} tn__proposal;
+
+typedef struct tn__node {
+    tn_tensor        pub;      /* first: a tensor's address is its node's */
+    struct tn__node *root;     /* whose data and gradient it shares; itself if nobody's */
+    tn_real         *grad;     /* planned by backward; of a parameter: its dense gradient */
+    int64_t          index;    /* on the tape, or in the params */
+    uint64_t         step;     /* the tape's begin that it belongs to */
+    unsigned         flags;
+    uint32_t         ordinal;  /* among the tape's random ops */
+    tn__rows        *rows;
+} tn__node;
+
+static inline tn__node *tn__node_of(const tn_tensor *x)
+{
+    return (tn__node *)x;
+}
+
+/* ---- parameters ---------------------------------------------------------------------------------------------------- */
+
+typedef enum tn__grad_kind { TN__NO_GRAD, TN__ROW_GRAD, TN__DENSE_GRAD } tn__grad_kind;
+
+/* A parameter. Its gradient is absent, or compact (slot s is row row[s]), or dense (node.grad). slot_of[r] is row r's
+ * slot plus 1. The plan_ fields are the backward's that runs, so that a failed plan can be taken back. */
+typedef struct tn__param {
+    tn__node          node;    /* first */
+    tn_params        *owner;
+    tn__grad_kind     kind;
+    tn_real          *row_grad;
+    int32_t          *row, *slot_of;
+    int64_t           n_rows, row_capacity;
+    tn_real          *pending; /* a buffer's next value */
+    bool              has_pending;
+    struct tn__param *plan_next;
+    bool              planned, plan_dense;
+    int64_t           plan_rows; /* n_rows before the plan */
+    char              name[TN_NAME];
+} tn__param;
+
+struct tn_params {
+    tn_error  *err;
+    uint64_t   seed;
+    tn__param **at;
+    int        n, capacity;
+};
+
+static inline tn__param *tn__param_of(const tn_tensor *x)
+{
+    return (tn__param *)x;
+}
+
+static inline bool tn__is_leaf_of_params(const tn_tensor *x)
+{
+    return x && !x->tape;
+}
+
+/* Does x ask for a gradient (on a tape that records)? */
+static inline bool tn__wants(const tn_tensor *x)
+{
+    unsigned flags = x ? tn__node_of(x)->root->flags : 0;
+    return (flags & (TN__WANTS | TN__FROZEN)) == TN__WANTS;
+}
+
+int64_t tn__row_width(const tn_tensor *x);               /* numbers in one row: n / size[0] */
+bool    tn__reserve_dense(tn__param *p);
+bool    tn__reserve_rows(tn__param *p, int64_t more);
+void    tn__make_dense(tn__param *p);                    /* reserved already: rows become a dense gradient */
+void    tn__drop_rows(tn__param *p, int64_t from);       /* forgets slots from..n_rows */
+
+/* ---- the tape ------------------------------------------------------------------------------------------------------ */
+
+typedef enum tn__state { TN__CLOSED, TN__OPEN, TN__SPENT } tn__state;
+
+struct tn_tape {
+    tn_error  *err;
+    uint64_t   seed, stream, count, step;
+    unsigned   mode;
+    tn__state  state;
+    tn__arena  arena;
+    tn__node **node;
+    int64_t    n_nodes, capacity;
+    uint32_t   n_random, n_samples;
+    void      *scratch;
+    size_t     scratch_bytes;
+    tn__proposal *proposals;
+};
+
+int64_t    tn__tape_count_nodes(const tn_tape *t);
+tn_tensor *tn__tape_node(const tn_tape *t, int64_t i); /* in order of creation */
+
+#endif

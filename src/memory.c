@@ -1,0 +1,136 @@
+/* memory.c: what the system gives, and the arena that a tape's tensors live in. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#define TN__ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define TN__ASAN 1
+#endif
+#endif
+
+#ifdef TN__ASAN
+#include <sanitizer/asan_interface.h>
+#define POISON(p, n)   ASAN_POISON_MEMORY_REGION(p, n)
+#define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
+enum { RED_ZONE = 64 }; /* between blocks, so that a write past the end of a tensor is caught */
+#else
+#define POISON(p, n)   ((void)(p), (void)(n))
+#define UNPOISON(p, n) ((void)(p), (void)(n))
+enum { RED_ZONE = 0 };
+#endif
+
+void *tn__malloc(size_t bytes)
+{
+    return malloc(bytes ? bytes : 1);
+}
+
+void *tn__calloc(size_t n, size_t size)
+{
+    return calloc(n ? n : 1, size ? size : 1);
+}
+
+void *tn__realloc(void *p, size_t bytes)
+{
+    return realloc(p, bytes ? bytes : 1);
+}
+
+void tn__free(void *p)
+{
+    free(p);
+}
+
+bool tn__count(int rank, const int64_t *size, int64_t *n)
+{
+    const int64_t most = PTRDIFF_MAX / 4 / (int64_t)sizeof(tn_real);
+    bool empty = false;
+    if (rank < 0 || rank > TN_MAX_RANK) return false;
+    for (int d = 0; d < rank; d++) {
+        if (size[d] < 0) return false;
+        empty = empty || size[d] == 0;
+    }
+    *n = empty ? 0 : 1;
+    for (int d = 0; d < rank && !empty; d++) {
+        if (size[d] > most / *n) return false;
+        *n *= size[d];
+    }
+    return true;
+}
+
+struct tn__chunk {
+    tn__chunk *older;
+    size_t     bytes; /* after the header */
+};
+
+enum { ALIGN = 64, HEADER = 64, FIRST_CHUNK = 1 << 16 };
+
+static char *first_byte(tn__chunk *c)
+{
+    return (char *)(((uintptr_t)c + sizeof *c + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
+}
+
+/* A chunk for at least this many bytes; each is at least as large as all before it together, so that few are made. */
+static bool add_chunk(tn__arena *a, size_t bytes)
+{
+    size_t size = bytes > a->bytes ? bytes : a->bytes;
+    if (size < FIRST_CHUNK) size = FIRST_CHUNK;
+    tn__chunk *c = tn__malloc(size + 2 * HEADER);
+    if (!c && size > bytes) c = tn__malloc((size = bytes) + 2 * HEADER);
+    if (!c) return false;
+    *c = (tn__chunk){a->chunk, size};
+    a->chunk = c;
+    a->bytes += size;
+    a->at = first_byte(c);
+    a->end = a->at + size;
+    POISON(a->at, size);
+    return true;
+}
+
+void *tn__arena_alloc(tn__arena *a, size_t bytes)
+{
+    if (bytes > PTRDIFF_MAX / 4) return NULL;
+    size_t align = bytes >= ALIGN ? ALIGN : 16;
+    size_t room = ((bytes ? bytes : 1) + align - 1) / align * align + RED_ZONE;
+    char *p = (char *)(((uintptr_t)a->at + align - 1) & ~(uintptr_t)(align - 1));
+    if (!a->at || p > a->end || room > (size_t)(a->end - p)) {
+        if (!add_chunk(a, room)) return NULL;
+        p = a->at;
+    }
+    a->at = p + room;
+    UNPOISON(p, bytes);
+    return p;
+}
+
+static void free_chunks(tn__arena *a)
+{
+    for (tn__chunk *c = a->chunk, *older; c; c = older) {
+        older = c->older;
+        UNPOISON(first_byte(c), c->bytes);
+        tn__free(c);
+    }
+    a->chunk = NULL;
+    a->at = a->end = NULL;
+}
+
+void tn__arena_rewind(tn__arena *a)
+{
+    if (!a->chunk) return;
+    if (!a->chunk->older) {
+        a->at = first_byte(a->chunk);
+        POISON(a->at, a->chunk->bytes);
+        return;
+    }
+    size_t all = a->bytes;
+    free_chunks(a);
+    a->bytes = 0;
+    add_chunk(a, all); /* if that fails, the next alloc tries with less */
+}
+
+void tn__arena_free(tn__arena *a)
+{
+    free_chunks(a);
+    a->bytes = 0;
+}

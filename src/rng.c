@@ -1,0 +1,95 @@
+/* rng.c: counter-based random numbers: Philox4x32-10 of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy
+ * as 1, 2, 3" (2011). */
+#include <math.h>
+
+#include "engine.h"
+
+/* The finaliser of SplitMix64 (Steele, Lea and Flood 2014): every bit of the input moves about half of the output. */
+static uint64_t mix(uint64_t x)
+{
+    x ^= x >> 30;
+    x *= 0xBF58476D1CE4E5B9u;
+    x ^= x >> 27;
+    x *= 0x94D049BB133111EBu;
+    return x ^ x >> 31;
+}
+
+tn_rng tn_rng_new(uint64_t seed, uint64_t stream, uint64_t count, uint64_t ordinal)
+{
+    const uint64_t golden = 0x9E3779B97F4A7C15u; /* 2^64 / golden ratio, odd: keeps equal parts from cancelling */
+    uint64_t a = mix(seed + golden), b = mix(a + stream + golden);
+    uint64_t c = mix(b + count + golden), d = mix(c + ordinal + golden);
+    return (tn_rng){.key = d, .base = mix(d ^ b)};
+}
+
+tn_rng tn_op_rng(const tn_tensor *y)
+{
+    const tn_tape *t = y->tape;
+    return tn_rng_new(t->seed, t->stream, t->count, tn__node_of(y)->ordinal);
+}
+
+/* Four random words for one block number. */
+static void philox(tn_rng r, uint64_t block, uint32_t x[4])
+{
+    uint32_t k0 = (uint32_t)r.key, k1 = (uint32_t)(r.key >> 32);
+    x[0] = (uint32_t)block;
+    x[1] = (uint32_t)(block >> 32);
+    x[2] = (uint32_t)r.base;
+    x[3] = (uint32_t)(r.base >> 32);
+    for (int round = 0; round < 10; round++) {
+        uint64_t p0 = (uint64_t)0xD2511F53u * x[0], p1 = (uint64_t)0xCD9E8D57u * x[2];
+        uint32_t y0 = (uint32_t)(p1 >> 32) ^ x[1] ^ k0, y2 = (uint32_t)(p0 >> 32) ^ x[3] ^ k1;
+        x[0] = y0;
+        x[1] = (uint32_t)p1;
+        x[2] = y2;
+        x[3] = (uint32_t)p0;
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+}
+
+static double unit(uint32_t high, uint32_t low)
+{
+    return (double)(((uint64_t)high << 32 | low) >> 11) * 0x1p-53;
+}
+
+uint32_t tn_rng_bits(tn_rng r, uint64_t element)
+{
+    uint32_t x[4];
+    philox(r, element >> 2, x);
+    return x[element & 3];
+}
+
+double tn_rng_uniform(tn_rng r, uint64_t element)
+{
+    uint32_t x[4];
+    philox(r, element >> 1, x);
+    return element & 1 ? unit(x[2], x[3]) : unit(x[0], x[1]);
+}
+
+double tn_rng_normal(tn_rng r, uint64_t element)
+{
+    const double two_pi = 6.283185307179586;
+    uint32_t x[4];
+    philox(r, element >> 1, x);
+    double radius = sqrt(-2 * log(1 - unit(x[0], x[1]))), angle = two_pi * unit(x[2], x[3]);
+    return radius * (element & 1 ? sin(angle) : cos(angle));
+}
+
+int64_t tn_rng_below(tn_rng r, uint64_t element, int64_t n)
+{
+    if (n < 1) return 0;
+    int64_t k = (int64_t)(tn_rng_uniform(r, element) * (double)n);
+    return k < n ? k : n - 1;
+}
+
+void tn_rng_shuffle(tn_rng r, int64_t n, int32_t *order)
+{
+    for (int64_t i = 0; i < n; i++) order[i] = (int32_t)i;
+    for (int64_t i = n - 1; i > 0; i--) {
+        int64_t j = tn_rng_below(r, (uint64_t)i, i + 1);
+        int32_t swap = order[i];
+        order[i] = order[j];
+        order[j] = swap;
+    }
+}

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Every source under gcc and clang with all warnings as errors, in both number types; every header alone, as C and as
+# C++; cppcheck over all. CC_FLAGS comes from the Makefile.
+status=0
+fail() { echo "lint: $*"; status=1; }
+
+for cc in gcc clang; do
+    for type in "" -DTN_DOUBLE; do
+        for f in src/*.c src/*/*.c; do $cc $CC_FLAGS $type -Isrc -DTN_ISA=base -fsyntax-only "$f" || fail "$cc $type $f"; done
+        for f in nn/*.c optim/*.c examples/*.c examples/text/*.c; do
+            $cc $CC_FLAGS $type -fsyntax-only "$f" || fail "$cc $type $f"
+        done
+        for f in tests/*.c; do
+            $cc $CC_FLAGS $type -Isrc -I. $(pkg-config --cflags check 2>/dev/null) -fsyntax-only "$f" || fail "$cc $type $f"
+        done
+    done
+done
+for h in include/tarn/*.h; do
+    gcc $CC_FLAGS -fsyntax-only -x c "$h" || fail "C $h"
+    g++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -Iinclude -fsyntax-only -x c++ "$h" || fail "C++ $h"
+    clang++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -Wno-pragma-once-outside-header -Iinclude -fsyntax-only -x c++ "$h" \
+        || fail "C++ $h"
+done
+cppcheck --quiet --std=c11 --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
+    --suppress=missingIncludeSystem -Iinclude -Isrc -D__x86_64__ src nn optim examples || fail cppcheck
+[ $status = 0 ] && echo "lint: clean"
+exit $status

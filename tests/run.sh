@@ -1,0 +1,30 @@
+#!/bin/sh
+# Runs test programs (and the test scripts beside it), shows what fails, ends with "N passed, N failed". A program that
+# crashes, or that ends without check's summary line, counts as one failed.
+passed=0 failed=0
+log=$B/tests.log
+: > "$log"
+
+count() { # name, exit status, output file
+    line=$(sed -n 's/^.*Checks: \([0-9]*\), Failures: \([0-9]*\), Errors: \([0-9]*\).*$/\1 \2 \3/p' "$3" | tail -1)
+    set -- "$1" "$2" "$3" ${line:-0 0 1}
+    bad=$(($5 + $6))
+    [ "$2" != 0 ] && [ $bad = 0 ] && bad=1
+    passed=$((passed + $4 - $5 - $6)) failed=$((failed + bad))
+    [ -z "$line" ] && passed=$((passed + 1))
+    [ $bad = 0 ] || { echo "---- $1 (exit $2)"; cat "$3"; }
+    cat "$3" >> "$log"
+}
+
+for program; do
+    "$program" > "$program.out" 2>&1
+    count "$program" $? "$program.out"
+done
+[ -n "$SAN" ] || for script in tests/check_*.sh; do
+    [ -e "$script" ] || continue
+    out=$B/$(basename "$script").out
+    sh "$script" > "$out" 2>&1
+    count "$script" $? "$out"
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
