@@ -124,7 +124,7 @@ $(B)/$1/tests/builtin_ops.c: $2
 	nm -g $2 2>/dev/null | sed -n 's/.* [BDRVGS] \(tn__op_[a-z0-9_]*\)$$$$/\1/p' | sort -u | awk \
 	  'BEGIN { print "#include <tarn/op.h>\nextern const tn_op *const tests_builtin_ops[];" } \
 	   { print "extern const tn_op " $$$$1 ";"; list = list "    &" $$$$1 ",\n" } \
-	   END { print "const tn_op *const tests_builtin_ops[] = {\n" list "    0};" }' > $$@
+	   END { if (!list) exit 1; print "const tn_op *const tests_builtin_ops[] = {\n" list "    0};" }' > $$@
 $(B)/$1/tests/builtin_ops.o: $(B)/$1/tests/builtin_ops.c
 	$$(CC) $$(ALL) $$(FLAGS_$1) -c $$< -o $$@
 $(B)/$1/tests/test_%: $(B)/$1/tests/test_%.o $(B)/$1/tests/builtin_ops.o $(B)/$1/libtext.a $2
@@ -167,4 +167,4 @@ install: $(LIB) $(LIB64) $(SO)
 clean:
 	rm -rf build $(PROGRAMS)
 
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

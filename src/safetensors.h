@@ -62,8 +62,6 @@ bool tn__header_parse(tn_file *f, const char *text);
 /* Records `load "path": ...`; returns false. */
 bool tn__file_fail(const tn_file *f, tn_code code, const char *format, ...) TN_PRINTF(3, 4);
 
-const tn__entry *tn__file_find(const tn_file *f, const char *name); /* NULL if there is none */
-
 /* name as it may stand in an error: with quotes, escaped, and cut when it is long. Returns buffer. */
 enum { TN__QUOTED = 96 };
 const char *tn__quote(const char *name, char *buffer);

@@ -132,7 +132,7 @@ static tn__node *new_node(tn_tape *t, const char *who, int n, size_t attr_size)
     size_t inputs = ((size_t)n * sizeof(tn_tensor *) + 15) / 16 * 16;
     tn__node *v = take(t, who, sizeof *v + 16 + inputs + attr_size);
     if (!v) return NULL;
-    memset(v, 0, sizeof *v);
+    memset(v, 0, sizeof *v + 16 + inputs + attr_size);
     char *behind = (char *)v + (sizeof *v + 15) / 16 * 16;
     v->pub.in = n ? (tn_tensor **)(void *)behind : NULL;
     v->pub.attr = attr_size ? behind + inputs : NULL;
@@ -235,7 +235,7 @@ tn_tensor *tn_apply(tn_tape *t, const tn_op *op, int n, tn_tensor *const *in, co
     if (!v) return NULL;
     tn_tensor *y = &v->pub;
     if (n) memcpy(y->in, in, (size_t)n * sizeof *in);
-    if (op->attr_size) memcpy((void *)(uintptr_t)y->attr, attr, op->attr_size);
+    if (attr && op->attr_size) memcpy((void *)(uintptr_t)y->attr, attr, op->attr_size);
     y->op = op;
     y->n = -1; /* until shape sets it */
     if (!mark_wanted(v) || !op->shape(y) || t->err->code) return NULL;

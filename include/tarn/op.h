@@ -32,7 +32,7 @@ struct tn_op {
     tn_tensor *(*sample)(tn_tape *t, int k);
 };
 
-/* Applies op to n inputs on tape t. attr (op->attr_size bytes) is copied. Returns NULL after an error: an earlier one;
+/* Applies op to n inputs on tape t. attr (op->attr_size bytes) is copied; NULL: all zero. Returns NULL after an error: an earlier one;
  * usage: no step begun, a spent tape, a wrong number of inputs, a required input that is NULL, a tensor of another tape
  * or of an earlier step, a gradient wanted of an op or input that has none; memory; or what op->shape says. */
 tn_tensor *tn_apply(tn_tape *t, const tn_op *op, int n, tn_tensor *const *in, const void *attr);
@@ -122,9 +122,16 @@ tn_tensor *tn_sample(tn_tape *t, tn_dims shape, double low, double high);
 
 /* ---- running in parallel ----------------------------------------------------------------------------------------- */
 
-/* Calls f(begin, end, arg) over pieces of [0, n) that cover it once; pieces are cut by grain alone, so results cannot
- * depend on the number of threads if pieces write different places. */
+/* Calls f(begin, end, arg) over pieces of [0, n) that cover it once, and returns when all are done. Pieces are cut by
+ * grain alone, so results cannot depend on the number of threads if pieces write different places. What is no larger
+ * than grain, and what is called from inside a piece or while another thread's work is under way, runs on the caller's
+ * thread. Never fails: where threads cannot be made, fewer do the work. */
 void tn_parallel_for(int64_t n, int64_t grain, void (*f)(int64_t begin, int64_t end, void *arg), void *arg);
+
+/* How many threads work on one call, the caller's among them. 0: as many as the processors that the process may use,
+ * which is the default. Call it while no op runs. */
+void tn_set_threads(int n);
+int  tn_threads(void);
 
 #ifdef __cplusplus
 }

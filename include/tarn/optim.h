@@ -50,7 +50,7 @@ int optim_set_frozen(optim *o, const char *pattern, bool frozen); /* tn_freeze f
  * at least 0"); memory. The options are copied.
  *
  * A table whose gradient is held by rows (an embedding) is visited in its touched rows only by SGD without momentum
- * and decay, by Adagrad without decay (for both, that is what the dense rule gives) and by SparseAdam. The others also
+ * and decay, by Adagrad without decay (that is what the dense rule gives for both) and by SparseAdam. The others also
  * move rows whose gradient is zero, so they visit the whole table at each step, as they do for a dense gradient. */
 
 typedef struct optim_sgd_options {
@@ -158,9 +158,9 @@ typedef struct optim_rule {
     void   (*update)(const optim_update *u);           /* never fails, never allocates */
 } optim_rule;
 
-/* An optimiser of all parameters of ps by rule. options (options_size bytes) is copied, the rule is borrowed. NULL after
- * an error: usage (what check says; lr or weight_decay below 0 or not finite; a rule without name or update; more than
- * OPTIM_MAX_STATE states), memory. */
+/* An optimiser of all parameters of ps by rule. options (options_size bytes) is copied, the rule is borrowed. NULL
+ * after an error: usage (what check says; lr or weight_decay below 0 or not finite; a rule without name or update; more
+ * than OPTIM_MAX_STATE states), memory. */
 optim *optim_new(tn_params *ps, const optim_rule *rule, const void *options, double lr, double weight_decay);
 
 /* For check: is value finite and in [low, high)? Else the usage error `rule: option is 7, it must be in [0, 1)`. high

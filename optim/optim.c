@@ -1,0 +1,372 @@
+/* optim.c: the engine of the optimisers. It knows parameters, settings and states; a rule knows the mathematics. */
+#include <fnmatch.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tarn/optim.h>
+
+typedef struct slot {
+    double   lr_scale, weight_decay;
+    int64_t  t;                      /* steps of this parameter */
+    tn_real *state[OPTIM_MAX_STATE]; /* taken at its first gradient */
+} slot;
+
+struct optim {
+    tn_params        *ps;
+    const optim_rule *rule;
+    void             *options;
+    double            lr, weight_decay;
+    int64_t           steps;
+    int               n_state, n_slots;
+    slot             *slot;      /* by place in the params; buffers have one too, never used */
+    int32_t          *row_slot;  /* for optim_next, all 0 between two updates */
+    tn_real          *zeros;
+    int64_t           n_row_slot, n_zeros;
+};
+
+static tn_error *error_of(const optim *o)
+{
+    return tn_params_error(o->ps);
+}
+
+static bool failed(const optim *o)
+{
+    return !o || error_of(o)->code != TN_OK;
+}
+
+/* ---- settings -------------------------------------------------------------------------------------------------- */
+
+bool optim_check_option(tn_error *err, const char *rule, const char *option, double value, double low, double high)
+{
+    if (!isfinite(value)) {
+        return tn_fail(err, TN_EUSAGE, "%s: %s is %g, it must be finite", rule, option, value);
+    }
+    if (value >= low && value < high) {
+        return true;
+    }
+    if (isinf(high)) {
+        return tn_fail(err, TN_EUSAGE, "%s: %s is %g, it must be at least %g", rule, option, value, low);
+    }
+    return tn_fail(err, TN_EUSAGE, "%s: %s is %g, it must be in [%g, %g)", rule, option, value, low, high);
+}
+
+static bool check_lr(const optim *o, double lr)
+{
+    return optim_check_option(error_of(o), o->rule->name, "lr", lr, 0, INFINITY);
+}
+
+static bool check_decay(const optim *o, double decay)
+{
+    const optim_rule *r = o->rule;
+    return optim_check_option(error_of(o), r->name, "weight_decay", decay, 0, INFINITY) &&
+           (!r->check || r->check(o->options, decay, error_of(o)));
+}
+
+/* A slot for each parameter of now. */
+static bool reserve_slots(optim *o)
+{
+    int n = tn_params_count(o->ps);
+    if (n <= o->n_slots) {
+        return true;
+    }
+    slot *s = realloc(o->slot, (size_t)n * sizeof *s);
+    if (!s) {
+        return tn_fail(error_of(o), TN_EMEMORY, "%s: no memory for %d parameters", o->rule->name, n);
+    }
+    for (int i = o->n_slots; i < n; i++) {
+        s[i] = (slot){.lr_scale = 1, .weight_decay = o->weight_decay};
+    }
+    o->slot = s;
+    o->n_slots = n;
+    return true;
+}
+
+typedef enum setting { LR_SCALE, WEIGHT_DECAY, FROZEN } setting;
+
+static void set_one(optim *o, int i, setting what, double value)
+{
+    switch (what) {
+    case LR_SCALE: o->slot[i].lr_scale = value; break;
+    case WEIGHT_DECAY: o->slot[i].weight_decay = value; break;
+    case FROZEN: tn_freeze(tn_params_at(o->ps, i), value != 0); break;
+    }
+}
+
+static int set_matching(optim *o, const char *pattern, setting what, double value)
+{
+    int n = 0;
+    if (!reserve_slots(o)) {
+        return 0;
+    }
+    for (int i = 0; pattern && i < o->n_slots; i++) {
+        const tn_tensor *p = tn_params_at(o->ps, i);
+        if (tn_is_param(p) && fnmatch(pattern, p->name, 0) == 0) {
+            set_one(o, i, what, value);
+            n++;
+        }
+    }
+    if (n == 0) {
+        tn_fail(error_of(o), TN_EUSAGE, "%s: no parameter matches the pattern \"%s\"", o->rule->name,
+                pattern ? pattern : "NULL");
+    }
+    return n;
+}
+
+int optim_set_lr_scale(optim *o, const char *pattern, double scale)
+{
+    if (failed(o) || !optim_check_option(error_of(o), o->rule->name, "lr_scale", scale, 0, INFINITY)) {
+        return 0;
+    }
+    return set_matching(o, pattern, LR_SCALE, scale);
+}
+
+int optim_set_weight_decay(optim *o, const char *pattern, double decay)
+{
+    return failed(o) || !check_decay(o, decay) ? 0 : set_matching(o, pattern, WEIGHT_DECAY, decay);
+}
+
+int optim_set_frozen(optim *o, const char *pattern, bool frozen)
+{
+    return failed(o) ? 0 : set_matching(o, pattern, FROZEN, frozen);
+}
+
+void optim_set_lr(optim *o, double lr)
+{
+    if (!failed(o) && check_lr(o, lr)) {
+        o->lr = lr;
+    }
+}
+
+double optim_lr(const optim *o)
+{
+    return o ? o->lr : (double)NAN;
+}
+
+int64_t optim_steps(const optim *o)
+{
+    return o ? o->steps : 0;
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------ */
+
+static bool copy_options(optim *o, const void *options)
+{
+    size_t n = o->rule->options_size;
+    o->options = malloc(n ? n : 1);
+    if (!o->options) {
+        return tn_fail(error_of(o), TN_EMEMORY, "%s: no memory for the options", o->rule->name);
+    }
+    if (n) {
+        memcpy(o->options, options, n);
+    }
+    return true;
+}
+
+static bool count_states(optim *o)
+{
+    o->n_state = o->rule->n_state ? o->rule->n_state(o->options) : 0;
+    if (o->n_state >= 0 && o->n_state <= OPTIM_MAX_STATE) {
+        return true;
+    }
+    return tn_fail(error_of(o), TN_EUSAGE, "%s: the rule wants %d states, it may have 0 to %d", o->rule->name,
+                   o->n_state, OPTIM_MAX_STATE);
+}
+
+static bool start(optim *o, const void *options)
+{
+    return check_lr(o, o->lr) && copy_options(o, options) && check_decay(o, o->weight_decay) && count_states(o);
+}
+
+static bool check_rule(const optim_rule *rule, const void *options, tn_error *err)
+{
+    if (!rule || !rule->name || !rule->update) {
+        return tn_fail(err, TN_EUSAGE, "optim_new: the rule needs a name and an update");
+    }
+    if (rule->options_size && !options) {
+        return tn_fail(err, TN_EUSAGE, "%s: options is NULL", rule->name);
+    }
+    return true;
+}
+
+optim *optim_new(tn_params *ps, const optim_rule *rule, const void *options, double lr, double weight_decay)
+{
+    tn_error *err = ps ? tn_params_error(ps) : NULL;
+    if (!err || err->code != TN_OK || !check_rule(rule, options, err)) {
+        return NULL;
+    }
+    optim *o = calloc(1, sizeof *o);
+    if (!o) {
+        tn_fail(err, TN_EMEMORY, "%s: no memory for the optimiser", rule->name);
+        return NULL;
+    }
+    *o = (optim){.ps = ps, .rule = rule, .lr = lr, .weight_decay = weight_decay};
+    if (!start(o, options)) {
+        optim_free(o);
+        return NULL;
+    }
+    return o;
+}
+
+void optim_free(optim *o)
+{
+    if (!o) {
+        return;
+    }
+    for (int i = 0; i < o->n_slots; i++) {
+        for (int k = 0; k < OPTIM_MAX_STATE; k++) {
+            free(o->slot[i].state[k]);
+        }
+    }
+    free(o->slot);
+    free(o->row_slot);
+    free(o->zeros);
+    free(o->options);
+    free(o);
+}
+
+/* ---- a step: reserve everything, then change everything -------------------------------------------------------- */
+
+/* calloc: the pages of a table's state that no step has touched cost nothing. */
+static tn_real *new_state(int64_t n, double initial)
+{
+    tn_real *s = calloc((size_t)n + 1, sizeof *s);
+    for (int64_t i = 0; s && initial != 0 && i < n; i++) {
+        s[i] = (tn_real)initial;
+    }
+    return s;
+}
+
+static bool reserve_state(optim *o, slot *s, const tn_tensor *param)
+{
+    for (int k = 0; k < o->n_state; k++) {
+        if (!s->state[k]) {
+            s->state[k] = new_state(param->n, o->rule->initial ? o->rule->initial(o->options, k) : 0);
+        }
+        if (!s->state[k]) {
+            return tn_fail(error_of(o), TN_EMEMORY, "%s: no memory for the state of \"%s\" %s", o->rule->name,
+                           param->name, TN_STR(param));
+        }
+    }
+    return true;
+}
+
+static bool visits_touched_rows_only(const optim *o, const slot *s)
+{
+    return o->rule->touched_rows_only && o->rule->touched_rows_only(o->options, s->weight_decay);
+}
+
+/* What optim_next needs to visit the whole of a table whose gradient is held by rows. */
+static bool reserve_rows(optim *o, const tn_tensor *param, int64_t width)
+{
+    if (o->n_row_slot < param->size[0]) {
+        free(o->row_slot);
+        o->row_slot = calloc((size_t)param->size[0], sizeof *o->row_slot);
+        o->n_row_slot = o->row_slot ? param->size[0] : 0;
+    }
+    if (o->n_zeros < width) {
+        free(o->zeros);
+        o->zeros = calloc((size_t)width, sizeof *o->zeros);
+        o->n_zeros = o->zeros ? width : 0;
+    }
+    if (o->n_row_slot < param->size[0] || o->n_zeros < width) {
+        return tn_fail(error_of(o), TN_EMEMORY, "%s: no memory for the rows of \"%s\" %s", o->rule->name, param->name,
+                       TN_STR(param));
+    }
+    return true;
+}
+
+static bool reserve(optim *o)
+{
+    bool found = false;
+    if (!reserve_slots(o)) {
+        return false;
+    }
+    for (int i = 0; i < o->n_slots; i++) {
+        const tn_tensor *p = tn_params_at(o->ps, i);
+        slot *s = &o->slot[i];
+        tn_gradient g;
+        if (!tn_param_gradient(p, &g)) {
+            continue;
+        }
+        found = true;
+        if (!reserve_state(o, s, p) ||
+            (g.row && !visits_touched_rows_only(o, s) && !reserve_rows(o, p, g.width))) {
+            return false;
+        }
+    }
+    return found || tn_fail(error_of(o), TN_EUSAGE,
+                            "optim_step: no gradient since the last step: call tn_backward first");
+}
+
+static void update_by_rows(const optim *o, optim_update *u)
+{
+    const tn_gradient *g = &u->grad;
+    for (int64_t k = 0; k < g->n_rows; k++) {
+        o->row_slot[g->row[k]] = (int32_t)(k + 1);
+    }
+    u->slot = o->row_slot;
+    u->zeros = o->zeros;
+    o->rule->update(u);
+    for (int64_t k = 0; k < g->n_rows; k++) {
+        o->row_slot[g->row[k]] = 0;
+    }
+}
+
+static void update(const optim *o, slot *s, tn_tensor *param)
+{
+    optim_update u = {.options = o->options, .param = param, .state = s->state, .n_state = o->n_state};
+    if (!tn_param_gradient(param, &u.grad)) {
+        return;
+    }
+    u.lr = o->lr * s->lr_scale;
+    u.weight_decay = s->weight_decay;
+    u.t = ++s->t;
+    if (u.grad.row && !visits_touched_rows_only(o, s)) {
+        update_by_rows(o, &u);
+    } else {
+        o->rule->update(&u);
+    }
+}
+
+bool optim_step(optim *o)
+{
+    if (failed(o) || !reserve(o)) {
+        return false;
+    }
+    for (int i = 0; i < o->n_slots; i++) {
+        update(o, &o->slot[i], tn_params_at(o->ps, i));
+    }
+    tn_params_commit(o->ps);
+    o->steps++;
+    return true;
+}
+
+/* ---- what an update visits ------------------------------------------------------------------------------------- */
+
+static void set_span(const optim_update *u, optim_span *s, int64_t at, const tn_real *grad)
+{
+    s->param = u->param->data + at;
+    s->grad = grad;
+    for (int i = 0; i < u->n_state; i++) {
+        s->state[i] = u->state[i] + at;
+    }
+}
+
+bool optim_next(const optim_update *u, optim_span *s)
+{
+    const tn_gradient *g = &u->grad;
+    int64_t k = s->next++, spans = !g->row ? 1 : u->slot ? u->param->size[0] : g->n_rows;
+    if (k >= spans) {
+        return false;
+    }
+    s->n = g->row ? g->width : u->param->n;
+    if (!g->row) {
+        set_span(u, s, 0, g->data);
+    } else if (!u->slot) {
+        set_span(u, s, g->row[k] * g->width, g->data + k * g->width);
+    } else {
+        set_span(u, s, k * g->width, u->slot[k] ? g->data + (u->slot[k] - 1) * g->width : u->zeros);
+    }
+    return true;
+}

@@ -1,0 +1,66 @@
+/* reduce.c: reductions over 32 lanes, and axpy. */
+#include <math.h>
+
+#include "lanes.h"
+
+tn_real TN_K(sum)(int64_t n, const tn_real *x)
+{
+    lanes   s = lanes_of(0);
+    int64_t i = 0;
+    for (; i + TN_LANES <= n; i += TN_LANES) s = lanes_plus(s, lanes_load(x + i));
+    if (i < n) s = lanes_plus(s, lanes_load_some(n - i, x + i, 0));
+    return lanes_sum(s);
+}
+
+tn_real TN_K(dot)(int64_t n, const tn_real *x, const tn_real *y)
+{
+    lanes   s = lanes_of(0);
+    int64_t i = 0;
+    for (; i + TN_LANES <= n; i += TN_LANES) s = lanes_plus_product(s, lanes_load(x + i), lanes_load(y + i));
+    if (i < n) s = lanes_plus_product(s, lanes_load_some(n - i, x + i, 0), lanes_load_some(n - i, y + i, 0));
+    return lanes_sum(s);
+}
+
+INLINE lanes plus_square(lanes s, lanes x, vec mean)
+{
+    EACH_VEC(v)
+    {
+        vec d = x.v[v] - mean;
+        s.v[v] = vec_fmadd(d, d, s.v[v]);
+    }
+    return s;
+}
+
+tn_real TN_K(sum_sq_diff)(int64_t n, const tn_real *x, tn_real mean)
+{
+    const vec m = vec_of(mean);
+    lanes     s = lanes_of(0);
+    int64_t   i = 0;
+    for (; i + TN_LANES <= n; i += TN_LANES) s = plus_square(s, lanes_load(x + i), m);
+    if (i < n) s = plus_square(s, lanes_load_some(n - i, x + i, mean), m);
+    return lanes_sum(s);
+}
+
+/* A NaN, once in, stays: nothing is greater than it. */
+INLINE tn_real larger(tn_real x, tn_real m)
+{
+    return x > m || x != x ? x : m;
+}
+
+tn_real TN_K(max)(int64_t n, const tn_real *x)
+{
+    tn_real m[TN_LANES];
+    int64_t i = 0;
+    for (int l = 0; l < TN_LANES; l++) m[l] = -INFINITY;
+    for (; i + TN_LANES <= n; i += TN_LANES)
+        for (int l = 0; l < TN_LANES; l++) m[l] = larger(x[i + l], m[l]);
+    for (int l = 0; i + l < n; l++) m[l] = larger(x[i + l], m[l]);
+    for (int half = TN_LANES / 2; half > 0; half /= 2)
+        for (int l = 0; l < half; l++) m[l] = larger(m[l + half], m[l]);
+    return m[0];
+}
+
+void TN_K(axpy)(int64_t n, tn_real a, const tn_real *x, tn_real *y)
+{
+    EACH(i, n) y[i] = fmadd(a, x[i], y[i]);
+}

@@ -1,0 +1,214 @@
+/* binary.c: the ops of two inputs, broadcast by NumPy's rules. One loop for all of them, and one for their gradients,
+ * which are summed back to the input's shape on the way. */
+#include "shape.h"
+
+#include <tarn/ops.h>
+
+/* What a value (a, b) and a slope (all of it) may look at. A slope is dL/da or dL/db, dy multiplied in. */
+typedef struct element {
+    tn_real a, b, y, dy;
+} element;
+typedef tn_real (*rule)(element e);
+
+/* A row of the loops: n elements, in which a and b move by 0 or 1. */
+typedef struct row {
+    int64_t        n, a_step, b_step;
+    const tn_real *a, *b, *y, *dy;
+} row;
+
+static bool shape_broadcast(tn_tensor *y)
+{
+    static const char *const names[] = {"a", "b"};
+    return tn__broadcast(y, names);
+}
+
+static row part(const tn_tensor *y, const tn__nest *w)
+{
+    return (row){w->n, w->step[0][0], w->step[1][0], y->in[0]->data + w->at[0], y->in[1]->data + w->at[1],
+                 y->data + w->row * w->n, NULL};
+}
+
+/* ---- forward ------------------------------------------------------------------------------------------------------- */
+
+TN__INLINE void value_loop(rule value, row r, tn_real *restrict out, int64_t a_step, int64_t b_step)
+{
+    const tn_real *restrict a = r.a, *restrict b = r.b;
+    for (int64_t i = 0; i < r.n; i++) out[i] = value((element){.a = a[i * a_step], .b = b[i * b_step]});
+}
+
+TN__INLINE void value_row(rule value, row r, tn_real *out)
+{
+    if (r.a_step && r.b_step) value_loop(value, r, out, 1, 1);
+    else if (r.a_step) value_loop(value, r, out, 1, 0);
+    else value_loop(value, r, out, 0, 1);
+}
+
+TN__INLINE void forward(tn_tensor *y, rule value)
+{
+    tn__nest w;
+    if (!y->n) return;
+    tn__nest_broadcast(&w, y);
+    do value_row(value, part(y, &w), y->data + w.row * w.n);
+    while (tn__nest_next(&w));
+}
+
+/* ---- backward ------------------------------------------------------------------------------------------------------ */
+
+TN__INLINE tn_real slope_at(rule slope, row r, int64_t i, int64_t a_step, int64_t b_step)
+{
+    return slope((element){r.a[i * a_step], r.b[i * b_step], r.y[i], r.dy[i]});
+}
+
+TN__INLINE void slope_loop(rule slope, row r, tn_real *restrict g, bool first, int64_t a_step, int64_t b_step)
+{
+    if (first) for (int64_t i = 0; i < r.n; i++) g[i] = slope_at(slope, r, i, a_step, b_step);
+    else for (int64_t i = 0; i < r.n; i++) g[i] += slope_at(slope, r, i, a_step, b_step);
+}
+
+/* The gradient of a number that the whole row was given. */
+TN__INLINE void slope_sum(rule slope, row r, tn_real *g, bool first, int64_t a_step, int64_t b_step)
+{
+    tn_real lane[TN__LANES] = {0}, rest = 0;
+    int64_t i = 0;
+    for (; i + TN__LANES <= r.n; i += TN__LANES)
+        for (int l = 0; l < TN__LANES; l++) lane[l] += slope_at(slope, r, i + l, a_step, b_step);
+    for (; i < r.n; i++) rest += slope_at(slope, r, i, a_step, b_step);
+    if (r.n >= TN__LANES) rest += tn__sum_lanes(lane);
+    *g = first ? rest : *g + rest;
+}
+
+/* Input k's gradient from one row. */
+TN__INLINE void slope_row(int k, rule slope, row r, tn_real *g, bool first)
+{
+    if (r.a_step && r.b_step) slope_loop(slope, r, g, first, 1, 1);
+    else if (r.a_step && k == 0) slope_loop(slope, r, g, first, 1, 0);
+    else if (r.a_step) slope_sum(slope, r, g, first, 1, 0);
+    else if (k == 1) slope_loop(slope, r, g, first, 0, 1);
+    else slope_sum(slope, r, g, first, 0, 1);
+}
+
+TN__INLINE void backward(tn_tensor *y, int k, rule slope)
+{
+    bool first;
+    tn__nest w;
+    tn_real *g = tn_grad(y, k, &first);
+    const tn_real *dy = tn_grad_out(y);
+    if (!g) return;
+    if (!y->n) {
+        if (first) tn__zero(y->in[k]->n, g);
+        return;
+    }
+    tn__nest_broadcast(&w, y);
+    do {
+        row r = part(y, &w);
+        r.dy = dy + w.row * w.n;
+        slope_row(k, slope, r, g + w.at[k], first && tn__nest_is_new(&w, k));
+    } while (tn__nest_next(&w));
+}
+
+/* ---- samples ------------------------------------------------------------------------------------------------------- */
+
+/* One pair of every kind of broadcast. */
+static bool sample_shapes(int k, tn_dims *a, tn_dims *b)
+{
+    switch (k) {
+    case 0: *a = TN_DIMS(3, 5), *b = TN_DIMS(3, 5); return true;
+    case 1: *a = TN_DIMS(3, 5), *b = TN_SCALAR; return true;
+    case 2: *a = TN_DIMS(1), *b = TN_DIMS(2, 20); return true;
+    case 3: *a = TN_DIMS(2, 3, 4), *b = TN_DIMS(4); return true;
+    case 4: *a = TN_DIMS(3, 1), *b = TN_DIMS(1, 35); return true;
+    case 5: *a = TN_DIMS(2, 1, 3), *b = TN_DIMS(2, 4, 1); return true;
+    case 6: *a = TN_DIMS(2, 1, 2, 1, 2), *b = TN_DIMS(1, 2, 2, 3, 1); return true;
+    case 7: *a = TN_DIMS(1, 3), *b = TN_DIMS(0, 3); return true;
+    case 8: *a = TN_SCALAR, *b = TN_SCALAR; return true;
+    default: return false;
+    }
+}
+
+/* low.. and high..: half a unit apart where spread, for functions with a kink at a == b. */
+static bool sample_inputs(tn_tape *t, int k, double low, double high, bool spread, tn_tensor *in[2])
+{
+    tn_dims a, b;
+    if (!sample_shapes(k, &a, &b)) return false;
+    in[0] = tn_sample(t, a, low, high);
+    in[1] = tn_sample(t, b, low, high);
+    if (!spread || !in[0] || !in[1]) return true;
+    for (int64_t i = 0; i < in[0]->n; i++) in[0]->data[i] += (tn_real)(i % 3);
+    for (int64_t i = 0; i < in[1]->n; i++) in[1]->data[i] += (tn_real)(i % 3) - (tn_real)0.5;
+    return true;
+}
+
+/* ---- the family ---------------------------------------------------------------------------------------------------- */
+
+/* One row: the op of f_value, f_da and f_db, with the range of its samples. */
+#define ROW(f, low, high, spread) \
+    static void f##_forward(tn_tensor *y) { forward(y, f##_value); } \
+    static void f##_backward(tn_tensor *y) { backward(y, 0, f##_da); backward(y, 1, f##_db); } \
+    static tn_tensor *f##_sample(tn_tape *t, int k) \
+    { \
+        tn_tensor *in[2]; \
+        return sample_inputs(t, k, low, high, spread, in) ? tn_##f(t, in[0], in[1]) : NULL; \
+    } \
+    const tn_op tn__op_##f = {.name = #f, .n_in = 2, .shape = shape_broadcast, .forward = f##_forward, \
+                              .backward = f##_backward, .sample = f##_sample}
+
+static inline tn_real add_value(element e) { return e.a + e.b; }
+static inline tn_real add_da(element e) { return e.dy; }
+static inline tn_real add_db(element e) { return e.dy; }
+ROW(add, -2, 2, false);
+
+static inline tn_real sub_value(element e) { return e.a - e.b; }
+static inline tn_real sub_da(element e) { return e.dy; }
+static inline tn_real sub_db(element e) { return -e.dy; }
+ROW(sub, -2, 2, false);
+
+static inline tn_real mul_value(element e) { return e.a * e.b; }
+static inline tn_real mul_da(element e) { return e.dy * e.b; }
+static inline tn_real mul_db(element e) { return e.dy * e.a; }
+ROW(mul, -2, 2, false);
+
+static inline tn_real div_value(element e) { return e.a / e.b; }
+static inline tn_real div_da(element e) { return e.dy / e.b; }
+static inline tn_real div_db(element e) { return -e.dy * (e.y / e.b); }
+ROW(div, 0.5, 2, false);
+
+static inline tn_real pow_value(element e) { return TN__M(pow)(e.a, e.b); }
+static inline tn_real pow_da(element e)
+{
+    return e.b == 0 ? 0 : e.dy * (e.b * TN__M(pow)(e.a, e.b - 1)); /* 0 even where a^-1 is infinite */
+}
+static inline tn_real pow_db(element e)
+{
+    return (e.a == 0 && e.b >= 0) ? 0 : e.dy * (e.y * TN__M(log)(e.a));
+}
+ROW(pow, 0.5, 2, false);
+
+/* dy, 0, or half of it for a tie. In halves because a choice of products would be a branch. */
+static inline tn_real share(tn_real dy, bool loses, bool ties)
+{
+    return (tn_real)0.5 * (loses ? 0 : dy) + (tn_real)0.5 * ((loses | ties) ? 0 : dy);
+}
+
+/* NaN wins, and passes the gradient to both, as in PyTorch. */
+static inline tn_real maximum_value(element e) { return ((e.a > e.b) | (e.a != e.a)) ? e.a : e.b; }
+static inline tn_real maximum_da(element e) { return share(e.dy, e.a < e.b, e.a == e.b); }
+static inline tn_real maximum_db(element e) { return share(e.dy, e.b < e.a, e.a == e.b); }
+ROW(maximum, 0, 0.4, true);
+
+static inline tn_real minimum_value(element e) { return ((e.a < e.b) | (e.a != e.a)) ? e.a : e.b; }
+static inline tn_real minimum_da(element e) { return share(e.dy, e.a > e.b, e.a == e.b); }
+static inline tn_real minimum_db(element e) { return share(e.dy, e.b > e.a, e.a == e.b); }
+ROW(minimum, 0, 0.4, true);
+
+static tn_tensor *apply(tn_tape *t, const tn_op *op, tn_tensor *a, tn_tensor *b)
+{
+    return tn_apply(t, op, 2, (tn_tensor *[]){a, b}, NULL);
+}
+
+tn_tensor *tn_add(tn_tape *t, tn_tensor *a, tn_tensor *b) { return apply(t, &tn__op_add, a, b); }
+tn_tensor *tn_sub(tn_tape *t, tn_tensor *a, tn_tensor *b) { return apply(t, &tn__op_sub, a, b); }
+tn_tensor *tn_mul(tn_tape *t, tn_tensor *a, tn_tensor *b) { return apply(t, &tn__op_mul, a, b); }
+tn_tensor *tn_div(tn_tape *t, tn_tensor *a, tn_tensor *b) { return apply(t, &tn__op_div, a, b); }
+tn_tensor *tn_pow(tn_tape *t, tn_tensor *a, tn_tensor *b) { return apply(t, &tn__op_pow, a, b); }
+tn_tensor *tn_maximum(tn_tape *t, tn_tensor *a, tn_tensor *b) { return apply(t, &tn__op_maximum, a, b); }
+tn_tensor *tn_minimum(tn_tape *t, tn_tensor *a, tn_tensor *b) { return apply(t, &tn__op_minimum, a, b); }

@@ -1,0 +1,305 @@
+/* safetensors_read.c: opening a model file, and bringing its numbers into a params: all of them or none. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "safetensors.h"
+
+typedef long long ll;
+
+enum { BLOCK = 1 << 15 }; /* bytes decoded at a time: a multiple of every width */
+
+/* ---- bytes ------------------------------------------------------------------------------------------------------- */
+
+static bool fail_io(const tn_file *f, const char *what)
+{
+    char reason[128] = "unknown error";
+    strerror_r(errno, reason, sizeof reason);
+    return tn__file_fail(f, TN_EIO, "cannot %s: %s", what, reason);
+}
+
+static bool read_bytes(const tn_file *f, int64_t at, void *to, size_t bytes)
+{
+    if (f->fd < 0) {
+        if (bytes) memcpy(to, f->bytes + at, bytes);
+        return true;
+    }
+    for (size_t done = 0; done < bytes;) {
+        ssize_t n = pread(f->fd, (char *)to + done, bytes - done, (off_t)(at + (int64_t)done));
+        if (n == 0) return tn__file_fail(f, TN_EIO, "byte %lld: the file became shorter meanwhile", at + (ll)done);
+        if (n < 0 && errno != EINTR) return fail_io(f, "read");
+        if (n > 0) done += (size_t)n;
+    }
+    return true;
+}
+
+/* ---- opening ----------------------------------------------------------------------------------------------------- */
+
+static tn_file *new_file(const char *path, tn_error *err)
+{
+    if (!err || err->code) return NULL;
+    if (!path) return tn_fail(err, TN_EUSAGE, "load: the path is NULL"), NULL;
+    tn_file *f = tn__calloc(1, sizeof *f);
+    if (f) f->path = tn__malloc(strlen(path) + 1);
+    if (!f || !f->path) {
+        tn__free(f);
+        tn_fail(err, TN_EMEMORY, "load: out of memory");
+        return NULL;
+    }
+    strcpy(f->path, path);
+    f->fd = -1;
+    f->err = err;
+    return f;
+}
+
+static bool read_header(tn_file *f)
+{
+    unsigned char prefix[TN__PREFIX] = {0};
+    if (!read_bytes(f, 0, prefix, f->size < TN__PREFIX ? (size_t)f->size : TN__PREFIX)) return false;
+    if (!tn__header_size(f, prefix)) return false;
+    char *text = tn__malloc((size_t)f->header);
+    if (!text) return tn__file_fail(f, TN_EMEMORY, "out of memory for a header of %lld bytes", (ll)f->header);
+    bool ok = read_bytes(f, TN__PREFIX, text, (size_t)f->header) && tn__header_parse(f, text);
+    tn__free(text);
+    return ok;
+}
+
+static tn_file *file_or_null(tn_file *f, bool ok)
+{
+    if (ok) return f;
+    tn_file_close(f);
+    return NULL;
+}
+
+tn_file *tn__safetensors_parse(const void *bytes, size_t size, const char *path, tn_error *err)
+{
+    tn_file *f = new_file(path, err);
+    if (!f) return NULL;
+    f->bytes = bytes;
+    f->size = (int64_t)size;
+    return file_or_null(f, read_header(f));
+}
+
+static bool open_path(tn_file *f)
+{
+    struct stat s;
+    f->fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* nonblock: a pipe without a writer is no reason to wait */
+    if (f->fd < 0) return fail_io(f, "open");
+    if (fstat(f->fd, &s)) return fail_io(f, "open");
+    if (!S_ISREG(s.st_mode)) return tn__file_fail(f, TN_EIO, "it is %s", S_ISDIR(s.st_mode) ? "a directory" : "no file");
+    f->size = (int64_t)s.st_size;
+    return true;
+}
+
+tn_file *tn_file_open(const char *path, tn_error *err)
+{
+    tn_file *f = new_file(path, err);
+    return f ? file_or_null(f, open_path(f) && read_header(f)) : NULL;
+}
+
+void tn_file_close(tn_file *f)
+{
+    if (!f) return;
+    if (f->fd >= 0) close(f->fd);
+    tn__free(f->path);
+    tn__free(f->text);
+    tn__free(f->entry);
+    tn__free(f->by_name);
+    tn__free(f->pair);
+    tn__free(f);
+}
+
+/* ---- looking ----------------------------------------------------------------------------------------------------- */
+
+static int compare_key(const void *key, const void *pair)
+{
+    return strcmp(key, ((const tn__pair *)pair)->key);
+}
+
+static int compare_name(const void *name, const void *entry)
+{
+    return strcmp(name, (*(tn__entry *const *)entry)->name);
+}
+
+const char *tn_file_meta(const tn_file *f, const char *key)
+{
+    if (!f || !key || !f->n_pairs) return NULL;
+    const tn__pair *p = bsearch(key, f->pair, (size_t)f->n_pairs, sizeof *f->pair, compare_key);
+    return p ? p->value : NULL;
+}
+
+static tn__entry *find(const tn_file *f, const char *name)
+{
+    if (!f->n_entries) return NULL;
+    tn__entry **e = bsearch(name, f->by_name, (size_t)f->n_entries, sizeof *f->by_name, compare_name);
+    return e ? *e : NULL;
+}
+
+int tn_file_count(const tn_file *f)
+{
+    return f ? f->n_entries : 0;
+}
+
+bool tn_file_at(const tn_file *f, int i, tn_file_entry *entry)
+{
+    if (!f || !entry || i < 0 || i >= f->n_entries) return false;
+    const tn__entry *e = &f->entry[i];
+    *entry = (tn_file_entry){e->name, e->dtype_name, e->shape};
+    return true;
+}
+
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
+
+/* Decodes one block's numbers, the first of which is e's number i. */
+static bool decode(const tn_file *f, const tn__entry *e, int64_t i, const unsigned char *block, int64_t n, void *to)
+{
+    if (e->dtype->to_int) {
+        e->dtype->to_int(block, n, (int64_t *)to + i);
+        return true;
+    }
+    int64_t bad = e->dtype->to_real(block, n, (tn_real *)to + i);
+    return bad == n || tn__file_fail(f, TN_EFORMAT, "byte %lld: tensor %s: number %lld is too large for this build's type",
+                                     (ll)(TN__PREFIX + f->header + e->begin + (i + bad) * e->dtype->width),
+                                     TN__QUOTE(e->name), (ll)(i + bad));
+}
+
+static bool read_numbers(const tn_file *f, const tn__entry *e, void *to)
+{
+    unsigned char block[BLOCK];
+    int64_t most = BLOCK / e->dtype->width, at = TN__PREFIX + f->header + e->begin;
+    for (int64_t i = 0; i < e->n; i += most) {
+        int64_t n = e->n - i < most ? e->n - i : most;
+        if (!read_bytes(f, at + i * e->dtype->width, block, (size_t)(n * e->dtype->width))) return false;
+        if (!decode(f, e, i, block, n, to)) return false;
+    }
+    return true;
+}
+
+static bool read_entry(const tn_file *f, const char *name, bool integers, void *to, int64_t n)
+{
+    if (!f || f->err->code) return false;
+    if (!name || (!to && n)) return tn__file_fail(f, TN_EUSAGE, "the %s is NULL", name ? "room for numbers" : "name");
+    const tn__entry *e = find(f, name);
+    if (!e) return tn__file_fail(f, TN_EFORMAT, "there is no tensor %s", TN__QUOTE(name));
+    if (integers ? !e->dtype->to_int : !e->dtype->to_real)
+        return tn__file_fail(f, TN_EUSAGE, "tensor %s is of type %s: %s", TN__QUOTE(name), e->dtype_name,
+                             e->dtype->to_int ? "read it with tn_file_read_ints"
+                             : e->dtype->to_real ? "read it with tn_file_read" : "tarn does not read that, save it as F32");
+    if (e->n != n)
+        return tn__file_fail(f, TN_ESHAPE, "tensor %s has %lld numbers, the room is for %lld", TN__QUOTE(name), (ll)e->n,
+                             (ll)n);
+    return read_numbers(f, e, to);
+}
+
+bool tn_file_read_ints(tn_file *f, const char *name, int64_t *to, int64_t n)
+{
+    return read_entry(f, name, true, to, n);
+}
+
+bool tn_file_read(tn_file *f, const char *name, tn_real *to, int64_t n)
+{
+    return read_entry(f, name, false, to, n);
+}
+
+/* ---- does the file fit the params? ------------------------------------------------------------------------------- */
+
+/* All that does not fit, in one text: "a; b; ... and 12 more". */
+typedef struct misfits {
+    char   text[TN_ERROR_TEXT - 260]; /* the rest is for the path */
+    size_t used;
+    int    more;                      /* that found no room */
+} misfits;
+
+static void add_misfit(misfits *m, const char *name, const char *what)
+{
+    char quoted[TN__QUOTED], one[TN__QUOTED + 2 * TN_SHAPE_TEXT + 64];
+    int n = snprintf(one, sizeof one, "%stensor %s %s", m->used ? "; " : "", tn__quote(name, quoted), what);
+    if (m->more || m->used + (size_t)n + sizeof "; ... and 2147483647 more" > sizeof m->text) {
+        m->more++;
+        return;
+    }
+    memcpy(m->text + m->used, one, (size_t)n + 1);
+    m->used += (size_t)n;
+}
+
+static void check_param(misfits *m, const tn_tensor *x, tn__entry *e)
+{
+    char what[2 * TN_SHAPE_TEXT + 40];
+    tn_tensor given = {.rank = e ? e->shape.n : 0};
+    if (!e) {
+        add_misfit(m, x->name, "is missing");
+        return;
+    }
+    e->used = true;
+    memcpy(given.size, e->shape.at, sizeof given.size);
+    if (given.rank != x->rank || memcmp(given.size, x->size, (size_t)x->rank * sizeof *x->size) != 0)
+        snprintf(what, sizeof what, "is %s, the model wants %s", TN_STR(&given), TN_STR(x));
+    else if (!e->dtype->to_real)
+        snprintf(what, sizeof what, "is of type %s, the model wants F32, F64, F16 or BF16", e->dtype_name);
+    else return;
+    add_misfit(m, x->name, what);
+}
+
+static bool check_fit(tn_file *f, const tn_params *ps, unsigned flags)
+{
+    misfits m = {"", 0, 0};
+    for (int i = 0; i < f->n_entries; i++) f->entry[i].used = false;
+    for (int i = 0; i < tn_params_count(ps); i++) {
+        const tn_tensor *x = tn_params_at(ps, i);
+        check_param(&m, x, find(f, x->name));
+    }
+    for (int i = 0; i < f->n_entries && !(flags & TN_IGNORE_UNEXPECTED); i++) {
+        const tn__entry *e = f->by_name[i];
+        if (!e->used && strncmp(e->name, "optim.", 6) != 0) add_misfit(&m, e->name, "is unexpected");
+    }
+    if (m.more) snprintf(m.text + m.used, sizeof m.text - m.used, "; ... and %d more", m.more);
+    return !m.used || tn__file_fail(f, TN_EFORMAT, "%s", m.text);
+}
+
+/* ---- loading ----------------------------------------------------------------------------------------------------- */
+
+/* All numbers come to a place of their own first: a file that turns out unreadable in its middle changes nothing. */
+static bool load_values(const tn_file *f, tn_params *ps)
+{
+    int64_t n = 0;
+    for (int i = 0; i < tn_params_count(ps); i++) n += tn_params_at(ps, i)->n;
+    tn_real *all = tn__malloc((size_t)n * sizeof *all), *to = all;
+    if (!all) return tn__file_fail(f, TN_EMEMORY, "out of memory for %lld numbers", (ll)n);
+    bool ok = true;
+    for (int i = 0; i < tn_params_count(ps) && ok; i++) {
+        const tn_tensor *x = tn_params_at(ps, i);
+        ok = read_numbers(f, find(f, x->name), to);
+        to += x->n;
+    }
+    to = all;
+    for (int i = 0; i < tn_params_count(ps) && ok; i++) {
+        tn_tensor *x = tn_params_at(ps, i);
+        memcpy(x->data, to, (size_t)x->n * sizeof *to);
+        to += x->n;
+    }
+    tn__free(all);
+    return ok;
+}
+
+bool tn_file_load(tn_file *f, tn_params *ps, unsigned flags)
+{
+    tn_error *err = tn_params_error(ps);
+    if (!f || !ps || f->err->code || err->code) return false;
+    bool ok = flags > TN_IGNORE_UNEXPECTED
+                  ? tn__file_fail(f, TN_EUSAGE, "flags %u are not TN_STRICT or TN_IGNORE_UNEXPECTED", flags)
+                  : check_fit(f, ps, flags) && load_values(f, ps);
+    if (ok) tn_params_zero_grad(ps);
+    else tn_fail(err, f->err->code, "%s", f->err->text); /* where both are one, the first stays */
+    return ok;
+}
+
+bool tn_load(tn_params *ps, const char *path, unsigned flags)
+{
+    tn_file *f = tn_file_open(path, tn_params_error(ps));
+    bool ok = f && tn_file_load(f, ps, flags);
+    tn_file_close(f);
+    return ok;
+}

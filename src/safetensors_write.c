@@ -1,0 +1,236 @@
+/* safetensors_write.c: a params as a safetensors file: little-endian on any machine, the same state in the same bytes. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine.h"
+#include "json.h"
+#include "outfile.h"
+#include "safetensors.h"
+
+/* ---- a text that grows ------------------------------------------------------------------------------------------- */
+
+typedef struct text {
+    char  *at;
+    size_t n, room;
+    bool   failed; /* no memory */
+} text;
+
+static void put(text *t, const char *s, size_t n)
+{
+    if (t->failed) return;
+    if (n > t->room - t->n) {
+        size_t room = 2 * t->room + n + 256;
+        char *larger = tn__realloc(t->at, room);
+        t->failed = !larger;
+        if (!larger) return;
+        t->at = larger;
+        t->room = room;
+    }
+    memcpy(t->at + t->n, s, n);
+    t->n += n;
+}
+
+static void put_text(text *t, const char *s)
+{
+    put(t, s, strlen(s));
+}
+
+static void put_integer(text *t, int64_t i)
+{
+    char digits[24];
+    put(t, digits, (size_t)snprintf(digits, sizeof digits, "%" PRId64, i));
+}
+
+static void put_string(text *t, const char *s)
+{
+    char escaped[7];
+    put_text(t, "\"");
+    for (; *s; s++) put_text(t, tn__json_escape(*s, escaped));
+    put_text(t, "\"");
+}
+
+/* ---- the header -------------------------------------------------------------------------------------------------- */
+
+static void put_meta(text *t, int n, const tn_meta *const *meta)
+{
+    put_text(t, "\"__metadata__\":{");
+    for (int i = 0; i < n; i++) {
+        if (i) put_text(t, ",");
+        put_string(t, meta[i]->key);
+        put_text(t, ":");
+        put_string(t, meta[i]->value);
+    }
+    put_text(t, "}");
+}
+
+static void put_entry(text *t, const tn_tensor *x, int64_t begin)
+{
+    put_string(t, x->name);
+    put_text(t, sizeof(tn_real) == 4 ? ":{\"dtype\":\"F32\",\"shape\":[" : ":{\"dtype\":\"F64\",\"shape\":[");
+    for (int d = 0; d < x->rank; d++) {
+        if (d) put_text(t, ",");
+        put_integer(t, x->size[d]);
+    }
+    put_text(t, "],\"data_offsets\":[");
+    put_integer(t, begin);
+    put_text(t, ",");
+    put_integer(t, begin + x->n * (int64_t)sizeof(tn_real));
+    put_text(t, "]}");
+}
+
+/* What is saved: the tensors by name (the format's order is by alignment first, which is here the same for all), the
+ * pairs by key. */
+typedef struct contents {
+    int               n, n_meta;
+    const tn_tensor **tensor;
+    const tn_meta   **meta;
+} contents;
+
+static void put_header(text *t, const contents *c)
+{
+    int64_t begin = 0;
+    put_text(t, "{");
+    if (c->n_meta) put_meta(t, c->n_meta, c->meta);
+    for (int i = 0; i < c->n; i++) {
+        if (i || c->n_meta) put_text(t, ",");
+        put_entry(t, c->tensor[i], begin);
+        begin += c->tensor[i]->n * (int64_t)sizeof(tn_real);
+    }
+    put_text(t, "}");
+    while (t->n % 8 && !t->failed) put_text(t, " ");
+}
+
+/* ---- what can be saved ------------------------------------------------------------------------------------------- */
+
+static int compare_tensors(const void *a, const void *b)
+{
+    return strcmp((*(const tn_tensor *const *)a)->name, (*(const tn_tensor *const *)b)->name);
+}
+
+static int compare_meta(const void *a, const void *b)
+{
+    return strcmp((*(const tn_meta *const *)a)->key, (*(const tn_meta *const *)b)->key);
+}
+
+static bool is_utf8(const char *s)
+{
+    return tn__utf8_check(s, strlen(s)) == strlen(s);
+}
+
+static bool check_meta(tn_error *err, const char *path, int n, const tn_meta *meta)
+{
+    if (n < 0 || (n && !meta)) return tn_fail(err, TN_EUSAGE, "save \"%s\": %d pairs, at NULL", path, n);
+    for (int i = 0; i < n; i++) {
+        const tn_meta *m = &meta[i];
+        if (!m->key || !m->value)
+            return tn_fail(err, TN_EUSAGE, "save \"%s\": the %s of pair %d is NULL", path, m->key ? "value" : "key", i);
+        if (!is_utf8(m->key) || !is_utf8(m->value))
+            return tn_fail(err, TN_EUSAGE, "save \"%s\": the %s of pair %d (%s) is not UTF-8", path,
+                           is_utf8(m->key) ? "value" : "key", i, TN__QUOTE(m->key));
+    }
+    return true;
+}
+
+static bool check_names(tn_error *err, const char *path, const contents *c)
+{
+    for (int i = 1; i < c->n_meta; i++) {
+        const char *key = c->meta[i]->key;
+        if (!strcmp(c->meta[i - 1]->key, key))
+            return tn_fail(err, TN_EUSAGE, "save \"%s\": the key %s is given twice", path, TN__QUOTE(key));
+    }
+    for (int i = 0; i < c->n; i++) {
+        const char *name = c->tensor[i]->name;
+        if (!is_utf8(name) || !strcmp(name, "__metadata__"))
+            return tn_fail(err, TN_EUSAGE, "save \"%s\": the name %s %s", path, TN__QUOTE(name),
+                           is_utf8(name) ? "is the format's own" : "is not UTF-8");
+    }
+    return true;
+}
+
+static bool collect(contents *c, const tn_params *ps, int n, const tn_meta *meta)
+{
+    *c = (contents){.n = tn_params_count(ps), .n_meta = n};
+    c->tensor = tn__malloc((size_t)c->n * sizeof *c->tensor);
+    c->meta = tn__malloc((size_t)n * sizeof *c->meta);
+    if (!c->tensor || !c->meta) return false;
+    for (int i = 0; i < c->n; i++) c->tensor[i] = tn_params_at(ps, i);
+    for (int i = 0; i < n; i++) c->meta[i] = &meta[i];
+    qsort(c->tensor, (size_t)c->n, sizeof *c->tensor, compare_tensors);
+    qsort(c->meta, (size_t)n, sizeof *c->meta, compare_meta);
+    return true;
+}
+
+/* ---- the file ---------------------------------------------------------------------------------------------------- */
+
+static void encode(uint64_t bits, int width, unsigned char *to)
+{
+    for (int i = 0; i < width; i++) to[i] = (unsigned char)(bits >> 8 * i);
+}
+
+static uint64_t bits_of(tn_real x)
+{
+#ifdef TN_DOUBLE
+    uint64_t b;
+#else
+    uint32_t b;
+#endif
+    memcpy(&b, &x, sizeof b);
+    return b;
+}
+
+static void write_numbers(tn__out *o, const tn_tensor *x)
+{
+    unsigned char block[4096];
+    const int width = sizeof(tn_real);
+    int64_t most = (int64_t)sizeof block / width;
+    for (int64_t i = 0; i < x->n; i += most) {
+        int64_t n = x->n - i < most ? x->n - i : most;
+        for (int64_t k = 0; k < n; k++) encode(bits_of(x->data[i + k]), width, block + k * width);
+        tn__out_write(o, block, (size_t)(n * width));
+    }
+}
+
+static bool write_file(tn_error *err, const char *path, const contents *c, const text *header)
+{
+    tn__out *o = tn__malloc(sizeof *o);
+    if (!o) return tn_fail(err, TN_EMEMORY, "save \"%s\": out of memory", path);
+    bool ok = tn__out_open(o, path, err);
+    if (ok) {
+        unsigned char size[TN__PREFIX];
+        encode(header->n, TN__PREFIX, size);
+        tn__out_write(o, size, sizeof size);
+        tn__out_write(o, header->at, header->n);
+        for (int i = 0; i < c->n; i++) write_numbers(o, c->tensor[i]);
+        ok = tn__out_commit(o);
+    }
+    tn__free(o);
+    return ok;
+}
+
+static bool save(tn_error *err, const char *path, const contents *c)
+{
+    text header = {0};
+    if (!check_names(err, path, c)) return false;
+    put_header(&header, c);
+    bool ok = header.failed ? tn_fail(err, TN_EMEMORY, "save \"%s\": out of memory for the header", path)
+              : header.n > TN__MAX_HEADER
+                  ? tn_fail(err, TN_EUSAGE, "save \"%s\": names and pairs take %zu bytes, the format has room for %d", path,
+                            header.n, TN__MAX_HEADER)
+                  : write_file(err, path, c, &header);
+    tn__free(header.at);
+    return ok;
+}
+
+bool tn_save(const tn_params *ps, const char *path, int n, const tn_meta *meta)
+{
+    tn_error *err = tn_params_error(ps);
+    if (!ps || err->code) return false;
+    if (!path) return tn_fail(err, TN_EUSAGE, "save: the path is NULL");
+    if (!check_meta(err, path, n, meta)) return false;
+    contents c;
+    bool ok = collect(&c, ps, n, meta) ? save(err, path, &c) : tn_fail(err, TN_EMEMORY, "save \"%s\": out of memory", path);
+    tn__free(c.tensor);
+    tn__free(c.meta);
+    return ok;
+}

@@ -1,0 +1,113 @@
+/* Random numbers: Philox's published answer, and the stream's laws: it is a pure function, its parts are independent, its
+ * numbers are uniform and normal. */
+#include <tarn/rng.h>
+
+#include "tests.h"
+
+enum { N = 100000 };
+
+START_TEST(a_pure_function)
+{
+    tn_rng a = tn_rng_new(1, 2, 3, 4), b = tn_rng_new(1, 2, 3, 4);
+    ck_assert_uint_eq(tn_rng_bits(a, 99), tn_rng_bits(b, 99));
+    const tn_rng other[] = {tn_rng_new(9, 2, 3, 4), tn_rng_new(1, 9, 3, 4), tn_rng_new(1, 2, 9, 4), tn_rng_new(1, 2, 3, 9),
+                            tn_rng_new(2, 1, 3, 4), tn_rng_new(1, 3, 2, 4)};
+    for (int k = 0; k < 6; k++) {
+        int same = 0;
+        for (uint64_t i = 0; i < 1000; i++) same += tn_rng_bits(a, i) == tn_rng_bits(other[k], i);
+        ck_assert_int_lt(same, 2);
+    }
+}
+END_TEST
+
+/* Random123's known-answer test of Philox4x32-10: counter 0, key 0. */
+START_TEST(philox_known_answer)
+{
+    static const uint32_t want[] = {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8};
+    for (uint64_t i = 0; i < 4; i++) ck_assert_uint_eq(tn_rng_bits((tn_rng){0, 0}, i), want[i]);
+}
+END_TEST
+
+START_TEST(bits_are_fair_and_uncorrelated)
+{
+    tn_rng r = tn_rng_new(1, 0, 0, 0);
+    for (int bit = 0; bit < 32; bit++) {
+        int ones = 0, repeats = 0;
+        for (uint64_t i = 0; i < N; i++) {
+            int now = tn_rng_bits(r, i) >> bit & 1;
+            ones += now;
+            repeats += now == (int)(tn_rng_bits(r, i + 1) >> bit & 1);
+        }
+        ck_assert_int_lt(abs(ones - N / 2), 800); /* 5 standard deviations */
+        ck_assert_int_lt(abs(repeats - N / 2), 800);
+    }
+}
+END_TEST
+
+START_TEST(uniform_numbers)
+{
+    tn_rng r = tn_rng_new(5, 0, 0, 0);
+    int count[10] = {0};
+    for (uint64_t i = 0; i < N; i++) {
+        double u = tn_rng_uniform(r, i);
+        ck_assert(u >= 0 && u < 1);
+        count[(int)(u * 10)]++;
+    }
+    for (int k = 0; k < 10; k++) ck_assert_int_lt(abs(count[k] - N / 10), 500);
+}
+END_TEST
+
+START_TEST(normal_numbers)
+{
+    tn_rng r = tn_rng_new(6, 0, 0, 0);
+    double sum = 0, square = 0, fourth = 0, product = 0;
+    for (uint64_t i = 0; i < N; i++) {
+        double z = tn_rng_normal(r, i);
+        ck_assert(isfinite(z));
+        sum += z / N;
+        square += z * z / N;
+        fourth += z * z * z * z / N;
+        product += z * tn_rng_normal(r, i + 1) / N;
+    }
+    ck_assert_double_eq_tol(sum, 0, 0.016);
+    ck_assert_double_eq_tol(square, 1, 0.025);
+    ck_assert_double_eq_tol(fourth, 3, 0.17);
+    ck_assert_double_eq_tol(product, 0, 0.016);
+}
+END_TEST
+
+START_TEST(below_and_shuffle)
+{
+    tn_rng r = tn_rng_new(7, 0, 0, 0);
+    int32_t order[1000], first[10] = {0};
+    bool seen[1000] = {false};
+    for (uint64_t i = 0; i < 1000; i++) ck_assert(tn_rng_below(r, i, 3) >= 0 && tn_rng_below(r, i, 3) < 3);
+    ck_assert_int_eq(tn_rng_below(r, 0, 0), 0);
+    tn_rng_shuffle(r, 1000, order);
+    for (int i = 0; i < 1000; i++) {
+        ck_assert(order[i] >= 0 && order[i] < 1000 && !seen[order[i]]);
+        seen[order[i]] = true;
+    }
+    for (uint64_t k = 0; k < 10000; k++) {
+        tn_rng_shuffle(tn_rng_new(7, 0, k, 0), 10, order);
+        first[order[0]]++;
+    }
+    for (int i = 0; i < 10; i++) ck_assert_int_lt(abs(first[i] - 1000), 150);
+    tn_rng_shuffle(r, 0, NULL);
+}
+END_TEST
+
+static void add(TCase *c)
+{
+    tcase_add_test(c, a_pure_function);
+    tcase_add_test(c, philox_known_answer);
+    tcase_add_test(c, bits_are_fair_and_uncorrelated);
+    tcase_add_test(c, uniform_numbers);
+    tcase_add_test(c, normal_numbers);
+    tcase_add_test(c, below_and_shuffle);
+}
+
+int main(void)
+{
+    return run_case("rng", add);
+}

@@ -1,0 +1,69 @@
+/* tests.h: what the test programs share. */
+#ifndef TARN_TESTS_H
+#define TARN_TESTS_H
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tarn/tarn.h>
+
+/* The built-in ops, read off the built library; ends with NULL. */
+extern const tn_op *const tests_builtin_ops[];
+
+/* A fresh error, params and tape for each test: setup and teardown of a checked fixture. */
+static tn_error   err;
+static tn_params *ps;
+static tn_tape   *t;
+
+static inline void setup(void)
+{
+    tn_error_clear(&err);
+    ps = tn_params_new(1, &err);
+    t = tn_tape_new(1, 0, &err);
+}
+
+static inline void teardown(void)
+{
+    tn_tape_free(t);
+    tn_params_free(ps);
+}
+
+/* The error is this code with this text, and is cleared. */
+#define ck_error(code_, text_)                              \
+    do {                                                    \
+        ck_assert_str_eq(err.text, text_);                  \
+        ck_assert_int_eq(err.code, code_);                  \
+        tn_error_clear(&err);                               \
+    } while (0)
+
+/* There is no error; if there is, its text is shown. */
+#define ck_no_error()                                       \
+    do {                                                    \
+        ck_assert_str_eq(err.text, "");                     \
+        ck_assert_int_eq(err.code, TN_OK);                  \
+    } while (0)
+
+static inline int run_suite(Suite *s)
+{
+    SRunner *runner = srunner_create(s);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* A suite of one case with the fixture; tests are added with tcase_add_test. */
+static inline int run_case(const char *name, void (*add)(TCase *))
+{
+    Suite *s = suite_create(name);
+    TCase *c = tcase_create(name);
+    tcase_add_checked_fixture(c, setup, teardown);
+    tcase_set_timeout(c, 600);
+    add(c);
+    suite_add_tcase(s, c);
+    return run_suite(s);
+}
+
+#endif
