@@ -20,9 +20,8 @@ struct optim {
     int64_t           steps;
     int               n_state, n_slots;
     slot             *slot;      /* by place in the params; buffers have one too, never used */
-    int32_t          *row_slot;  /* for optim_next, all 0 between two updates */
-    tn_real          *zeros;
-    int64_t           n_row_slot, n_zeros;
+    tn_real          *zeros;     /* the gradient of a row that has none */
+    int64_t           n_zeros;
 };
 
 static tn_error *error_of(const optim *o)
@@ -219,7 +218,6 @@ void optim_free(optim *o)
         }
     }
     free(o->slot);
-    free(o->row_slot);
     free(o->zeros);
     free(o->options);
     free(o);
@@ -256,24 +254,16 @@ static bool visits_touched_rows_only(const optim *o, const slot *s)
     return o->rule->touched_rows_only && o->rule->touched_rows_only(o->options, s->weight_decay);
 }
 
-/* What optim_next needs to visit the whole of a table whose gradient is held by rows. */
-static bool reserve_rows(optim *o, const tn_tensor *param, int64_t width)
+static bool reserve_zeros(optim *o, const tn_tensor *param, int64_t width)
 {
-    if (o->n_row_slot < param->size[0]) {
-        free(o->row_slot);
-        o->row_slot = calloc((size_t)param->size[0], sizeof *o->row_slot);
-        o->n_row_slot = o->row_slot ? param->size[0] : 0;
+    if (o->n_zeros >= width && o->zeros) {
+        return true;
     }
-    if (o->n_zeros < width) {
-        free(o->zeros);
-        o->zeros = calloc((size_t)width, sizeof *o->zeros);
-        o->n_zeros = o->zeros ? width : 0;
-    }
-    if (o->n_row_slot < param->size[0] || o->n_zeros < width) {
-        return tn_fail(error_of(o), TN_EMEMORY, "%s: no memory for the rows of \"%s\" %s", o->rule->name, param->name,
-                       TN_STR(param));
-    }
-    return true;
+    free(o->zeros);
+    o->zeros = calloc((size_t)width + 1, sizeof *o->zeros);
+    o->n_zeros = o->zeros ? width : 0;
+    return o->zeros || tn_fail(error_of(o), TN_EMEMORY, "%s: no memory for a row of \"%s\" %s", o->rule->name,
+                               param->name, TN_STR(param));
 }
 
 static bool reserve(optim *o)
@@ -291,26 +281,12 @@ static bool reserve(optim *o)
         }
         found = true;
         if (!reserve_state(o, s, p) ||
-            (g.row && !visits_touched_rows_only(o, s) && !reserve_rows(o, p, g.width))) {
+            (g.row && !visits_touched_rows_only(o, s) && !reserve_zeros(o, p, g.width))) {
             return false;
         }
     }
     return found || tn_fail(error_of(o), TN_EUSAGE,
                             "optim_step: no gradient since the last step: call tn_backward first");
-}
-
-static void update_by_rows(const optim *o, optim_update *u)
-{
-    const tn_gradient *g = &u->grad;
-    for (int64_t k = 0; k < g->n_rows; k++) {
-        o->row_slot[g->row[k]] = (int32_t)(k + 1);
-    }
-    u->slot = o->row_slot;
-    u->zeros = o->zeros;
-    o->rule->update(u);
-    for (int64_t k = 0; k < g->n_rows; k++) {
-        o->row_slot[g->row[k]] = 0;
-    }
 }
 
 static void update(const optim *o, slot *s, tn_tensor *param)
@@ -322,11 +298,10 @@ static void update(const optim *o, slot *s, tn_tensor *param)
     u.lr = o->lr * s->lr_scale;
     u.weight_decay = s->weight_decay;
     u.t = ++s->t;
-    if (u.grad.row && !visits_touched_rows_only(o, s)) {
-        update_by_rows(o, &u);
-    } else {
-        o->rule->update(&u);
+    if (!visits_touched_rows_only(o, s)) {
+        u.zeros = o->zeros;
     }
+    o->rule->update(&u);
 }
 
 bool optim_step(optim *o)
@@ -356,17 +331,17 @@ static void set_span(const optim_update *u, optim_span *s, int64_t at, const tn_
 bool optim_next(const optim_update *u, optim_span *s)
 {
     const tn_gradient *g = &u->grad;
-    int64_t k = s->next++, spans = !g->row ? 1 : u->slot ? u->param->size[0] : g->n_rows;
+    int64_t k = s->next++, spans = !g->row ? 1 : u->zeros ? u->param->size[0] : g->n_rows;
     if (k >= spans) {
         return false;
     }
     s->n = g->row ? g->width : u->param->n;
     if (!g->row) {
         set_span(u, s, 0, g->data);
-    } else if (!u->slot) {
+    } else if (!u->zeros) {
         set_span(u, s, g->row[k] * g->width, g->data + k * g->width);
     } else {
-        set_span(u, s, k * g->width, u->slot[k] ? g->data + (u->slot[k] - 1) * g->width : u->zeros);
+        set_span(u, s, k * g->width, g->slot_of[k] ? g->data + (g->slot_of[k] - 1) * g->width : u->zeros);
     }
     return true;
 }

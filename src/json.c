@@ -121,7 +121,8 @@ static bool read_char(tn__json *j)
     char c = peek(j);
     if (c == '\\') return read_escape(j);
     if ((unsigned char)c < 0x20) {
-        return tn__json_fail(j, j->at, j->at < j->size ? "a control character in a string" : "the string does not end");
+        return tn__json_fail(j, j->at,
+                             j->at < j->size ? "a control character in a string" : "the string does not end");
     }
     *j->text++ = c;
     j->at++;

@@ -1,5 +1,5 @@
-/* json.h: just enough JSON to read and write the header of a safetensors file: strings, non-negative integers, and the
- * punctuation of objects and arrays. The caller's code is the grammar, so a text cannot nest deeper than that does. */
+/* json.h: just enough JSON to read and write the header of a safetensors file: strings, non-negative integers, and
+ * the punctuation of objects and arrays. The caller's code is the grammar: no text nests deeper than that does. */
 #ifndef TARN_JSON_H
 #define TARN_JSON_H
 
@@ -24,7 +24,7 @@ bool tn__json_expect(tn__json *j, char c); /* one character of punctuation */
 /* Is there an i-th member before the bracket `close`? Consumes the comma before it, or the bracket. */
 bool tn__json_more(tn__json *j, char close, int i);
 
-/* An unescaped string, in the memory that text pointed to. A zero byte in a string is refused: C strings end there. */
+/* An unescaped string, in the memory that text pointed to. A zero byte in it is refused: C strings end there. */
 const char *tn__json_string(tn__json *j);
 
 /* 0 to INT64_MAX, in digits only; 0 after a problem. */

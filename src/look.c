@@ -7,8 +7,8 @@
 
 /* ---- the graph --------------------------------------------------------------------------------------------------- */
 
-/* s inside a dot label: quotes and backslashes escaped, & spelled out (dot reads HTML entities), control characters as
- * spaces. */
+/* s inside a dot label: quotes and backslashes escaped, & spelled out (dot reads HTML entities), control characters
+ * as spaces. */
 static void put_label(const char *s, FILE *to)
 {
     for (; *s; s++) {
@@ -115,7 +115,8 @@ typedef struct widths {
 
 static void put_row(widths w, const char *name, const char *shape, const char *count, const char *kind, FILE *to)
 {
-    fprintf(to, "%s%*s  %-*s  %*s  %s\n", name, w.name - columns(name), "", w.shape, shape, w.count, count, kind);
+    fprintf(to, "%s%*s  %-*s  %*s", name, w.name - columns(name), "", w.shape, shape, w.count, count);
+    fprintf(to, *kind ? "  %s\n" : "\n", kind);
 }
 
 static void put_rule(widths w, FILE *to)

@@ -19,7 +19,7 @@ static bool fail(tn__out *o, const char *what)
 
 /* ---- open -------------------------------------------------------------------------------------------------------- */
 
-/* Follows symbolic links, so that the file they name is replaced and not the link. *mode: of the file that is there. */
+/* Follows symbolic links, so that the file they name is replaced, not the link. *mode: of the file that is there. */
 static bool find_target(tn__out *o, mode_t *mode)
 {
     struct stat s;
@@ -125,7 +125,7 @@ bool tn__out_commit(tn__out *o)
     if (!o->failed && folder < 0) fail(o, "open its folder");
     if (!o->failed && rename(o->temp, o->target)) fail(o, "replace it");
     if (o->failed) unlink(o->temp);
-    else if (sync_fd(folder) && errno != EINVAL) fail(o, "flush its folder (the file is there, a power cut may undo it)");
+    else if (sync_fd(folder) && errno != EINVAL) fail(o, "flush its folder (a power cut may undo the save)");
     if (folder >= 0) close(folder);
     return !o->failed;
 }

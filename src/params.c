@@ -219,7 +219,7 @@ bool tn__reserve_rows(tn__param *p, int64_t more)
     if (wanted > x->size[0]) wanted = x->size[0];
     if (!p->slot_of) p->slot_of = tn__calloc((size_t)x->size[0], sizeof *p->slot_of);
     if (!p->slot_of) return false;
-    if (wanted <= p->row_capacity) return true;
+    if (p->row && wanted <= p->row_capacity) return true;
     int64_t capacity = 2 * p->row_capacity > wanted ? 2 * p->row_capacity : wanted;
     if (capacity > x->size[0]) capacity = x->size[0];
     int32_t *row = tn__realloc(p->row, (size_t)capacity * sizeof *row);
@@ -258,9 +258,9 @@ bool tn_param_gradient(const tn_tensor *param, tn_gradient *g)
 {
     const tn__param *p = tn__param_of(param);
     if (!tn_is_param(param) || p->kind == TN__NO_GRAD) return false;
-    if (p->kind == TN__ROW_GRAD) *g = (tn_gradient){p->row_grad, p->row, p->n_rows, tn__row_width(param)};
-    else if (param->rank) *g = (tn_gradient){p->node.grad, NULL, param->size[0], tn__row_width(param)};
-    else *g = (tn_gradient){p->node.grad, NULL, 1, 1};
+    if (p->kind == TN__ROW_GRAD) *g = (tn_gradient){p->row_grad, p->row, p->slot_of, p->n_rows, tn__row_width(param)};
+    else if (param->rank) *g = (tn_gradient){p->node.grad, NULL, NULL, param->size[0], tn__row_width(param)};
+    else *g = (tn_gradient){p->node.grad, NULL, NULL, 1, 1};
     return true;
 }
 

@@ -52,8 +52,9 @@ static bool reads_as(const decimal *d, tn_real x)
     return back == (x < 0 ? -x : x);
 }
 
-/* The fewest digits that read as |x|; of these the nearest. Where `most` do not suffice, |x| rounded to that many. Just
- * above a power of two the numbers are twice as far apart as below: there a neighbour may do when the nearest does not. */
+/* The fewest digits that read as |x|; of these the nearest. Where `most` do not suffice, |x| rounded to that many.
+ * Above a power of two the numbers are twice as far apart as below: there a neighbour may do when the nearest does
+ * not. */
 static decimal shortest(tn_real x, int most)
 {
     decimal d = {"", 0, 0}, up;
@@ -67,8 +68,8 @@ static decimal shortest(tn_real x, int most)
     return d;
 }
 
-/* With at most `fraction` digits after the point, and the number's own digits before it (numpy.float32(50331648) reads
- * back from 50331650 too, but an array of it shows all eight). */
+/* With at most `fraction` digits after the point, and the number's own digits before it (50331650 reads as
+ * numpy.float32(50331648) too, but an array of it shows all eight). */
 static decimal shortest_fixed(tn_real x, int fraction)
 {
     int before = rounded(x, ALL_DIGITS + 1).exponent + 1, most = before + fraction;

@@ -60,6 +60,44 @@ uint32_t tn_rng_bits(tn_rng r, uint64_t element)
     return x[element & 3];
 }
 
+enum { LANES = 16 };
+
+/* LANES blocks on, side by side: the compiler makes vectors of it. x[word][lane]. */
+static void philox_lanes(tn_rng r, uint64_t block, uint32_t x[4][LANES])
+{
+    uint32_t k0 = (uint32_t)r.key, k1 = (uint32_t)(r.key >> 32);
+    for (int l = 0; l < LANES; l++) {
+        x[0][l] = (uint32_t)(block + (uint64_t)l);
+        x[1][l] = (uint32_t)((block + (uint64_t)l) >> 32);
+        x[2][l] = (uint32_t)r.base;
+        x[3][l] = (uint32_t)(r.base >> 32);
+    }
+    for (int round = 0; round < 10; round++) {
+        for (int l = 0; l < LANES; l++) {
+            uint64_t p0 = (uint64_t)0xD2511F53u * x[0][l], p1 = (uint64_t)0xCD9E8D57u * x[2][l];
+            x[0][l] = (uint32_t)(p1 >> 32) ^ x[1][l] ^ k0;
+            x[1][l] = (uint32_t)p1;
+            x[2][l] = (uint32_t)(p0 >> 32) ^ x[3][l] ^ k1;
+            x[3][l] = (uint32_t)p0;
+        }
+        k0 += 0x9E3779B9u;
+        k1 += 0xBB67AE85u;
+    }
+}
+
+void tn_rng_fill(tn_rng r, uint64_t element, int64_t n, uint32_t *bits)
+{
+    uint32_t x[4][LANES];
+    int64_t i = 0;
+    for (; i < n && (element + (uint64_t)i) % 4; i++) bits[i] = tn_rng_bits(r, element + (uint64_t)i);
+    for (; n - i >= 4 * LANES; i += 4 * LANES) {
+        philox_lanes(r, (element + (uint64_t)i) >> 2, x);
+        for (int l = 0; l < LANES; l++)
+            for (int word = 0; word < 4; word++) bits[i + 4 * l + word] = x[word][l];
+    }
+    for (; i < n; i++) bits[i] = tn_rng_bits(r, element + (uint64_t)i);
+}
+
 double tn_rng_uniform(tn_rng r, uint64_t element)
 {
     uint32_t x[4];

@@ -6,8 +6,8 @@
 
 #include "engine.h"
 
-/* An element type of the format. The functions decode n numbers from little-endian bytes; NULL: tarn does not. to_real
- * returns the index of the first number that is too large for tn_real, n if none is. */
+/* An element type of the format. The functions decode n numbers from little-endian bytes; NULL: tarn does not.
+ * to_real returns the index of the first number that is too large for tn_real, n if none is. */
 typedef struct tn__dtype {
     const char *name;
     int         width;
@@ -49,11 +49,11 @@ struct tn_file {
 
 enum { TN__PREFIX = 8, TN__MAX_HEADER = 100000000 };
 
-/* A file whose content is bytes, which are borrowed until tn_file_close; path is for errors. What tn_file_open does, but
- * for the system's part: fuzzers come in here. */
+/* A file whose content is bytes, which are borrowed until tn_file_close; path is for errors. What tn_file_open does,
+ * but for the system's part: fuzzers come in here. */
 tn_file *tn__safetensors_parse(const void *bytes, size_t size, const char *path, tn_error *err);
 
-/* Checks the size of the header: 8 bytes (as many as the file has) at prefix, f->size bytes in all. Sets f->header. */
+/* Checks the header's size: 8 bytes (or as many as the file has) at prefix, f->size in all. Sets f->header. */
 bool tn__header_size(tn_file *f, const unsigned char *prefix);
 
 /* Reads and checks the header, f->header bytes at text. */

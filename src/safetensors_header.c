@@ -1,5 +1,5 @@
-/* safetensors_header.c: the header of a safetensors file, read strictly. Whatever the bytes are, the time is linear (but
- * for two sorts) and the memory is a small multiple of the header's size. */
+/* safetensors_header.c: the header of a safetensors file, read strictly. Whatever the bytes are, the time is linear
+ * (but for sorting) and the memory is a small multiple of the header's size. */
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -192,8 +192,8 @@ static int compare_places(const void *a, const void *b)
 
 static bool fail_twice(const tn_file *f, const char *what, const char *name, size_t a, size_t b)
 {
-    return tn__file_fail(f, TN_EFORMAT, "byte %lld: %s %s is there twice (also at byte %lld)", (ll)(a > b ? a : b), what,
-                         TN__QUOTE(name), (ll)(a > b ? b : a));
+    return tn__file_fail(f, TN_EFORMAT, "byte %lld: %s %s is there twice (also at byte %lld)",
+                         (ll)(a > b ? a : b), what, TN__QUOTE(name), (ll)(a > b ? b : a));
 }
 
 static bool sort_pairs(tn_file *f)
@@ -221,23 +221,33 @@ static bool sort_entries(tn_file *f)
     return true;
 }
 
+/* Records `byte N: tensor "name" ...`; returns false. */
+static bool fail_entry(const tn_file *f, tn_code code, const tn__entry *e, const char *format, ...) TN_PRINTF(4, 5);
+static bool fail_entry(const tn_file *f, tn_code code, const tn__entry *e, const char *format, ...)
+{
+    char text[300];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    return tn__file_fail(f, code, "byte %lld: tensor %s %s", (ll)e->at, TN__QUOTE(e->name), text);
+}
+
 /* One entry, whose data must begin at byte `at` of the data. */
 static bool check_place(const tn_file *f, const tn__entry *e, int64_t at)
 {
-    const char *name = TN__QUOTE(e->name);
-    ll data = TN__PREFIX + f->header, size = f->size - data;
-    if (e->begin > e->end || e->end > size)
-        return tn__file_fail(f, TN_EFORMAT, "byte %lld: tensor %s is at bytes %lld to %lld of the data, which has %lld",
-                             (ll)e->at, name, (ll)e->begin, (ll)e->end, size);
+    ll all = f->size - TN__PREFIX - f->header, size = e->end - e->begin;
+    if (size < 0 || e->end > all)
+        return fail_entry(f, TN_EFORMAT, e, "is at bytes %lld to %lld of the data, which has %lld", (ll)e->begin,
+                          (ll)e->end, all);
     if (e->begin != at)
-        return tn__file_fail(f, TN_EFORMAT, "byte %lld: tensor %s begins at byte %lld of the data, the one before it ends "
-                             "at %lld: %s", (ll)e->at, name, (ll)e->begin, (ll)at, e->begin > at ? "a hole" : "an overlap");
-    if (e->dtype && (e->end - e->begin) / e->dtype->width != e->n)
-        return tn__file_fail(f, TN_EFORMAT, "byte %lld: tensor %s has %lld numbers of %d bytes, but %lld bytes of data",
-                             (ll)e->at, name, (ll)e->n, e->dtype->width, (ll)(e->end - e->begin));
-    if (e->dtype && (e->end - e->begin) % e->dtype->width != 0)
-        return tn__file_fail(f, TN_EFORMAT, "byte %lld: tensor %s has %lld bytes of data, no multiple of %d", (ll)e->at,
-                             name, (ll)(e->end - e->begin), e->dtype->width);
+        return fail_entry(f, TN_EFORMAT, e, "begins at byte %lld of the data, the one before it ends at %lld: %s",
+                          (ll)e->begin, (ll)at, e->begin > at ? "a hole" : "an overlap");
+    if (e->dtype && size / e->dtype->width != e->n)
+        return fail_entry(f, TN_EFORMAT, e, "has %lld numbers of %d bytes, but %lld bytes of data", (ll)e->n,
+                          e->dtype->width, size);
+    if (e->dtype && size % e->dtype->width != 0)
+        return fail_entry(f, TN_EFORMAT, e, "has %lld bytes of data, no multiple of %d", size, e->dtype->width);
     return true;
 }
 
@@ -259,8 +269,8 @@ static bool check_dtypes(const tn_file *f)
     for (int i = 0; i < f->n_entries; i++) {
         const tn__entry *e = &f->entry[i];
         if (!e->dtype)
-            return tn__file_fail(f, TN_EUSAGE, "byte %lld: tensor %s is of type %s, which tarn does not know: save it as F32",
-                                 (ll)e->at, TN__QUOTE(e->name), TN__QUOTE(e->dtype_name));
+            return fail_entry(f, TN_EUSAGE, e, "is of type %s, which tarn does not know: save it as F32",
+                              TN__QUOTE(e->dtype_name));
     }
     return true;
 }
@@ -274,11 +284,12 @@ bool tn__header_size(tn_file *f, const unsigned char *prefix)
 {
     uint64_t n = 0;
     if (f->size < TN__PREFIX)
-        return tn__file_fail(f, TN_EFORMAT, "byte %lld: the file ends here, the header's size takes 8 bytes", (ll)f->size);
+        return tn__file_fail(f, TN_EFORMAT, "byte %lld: the file ends here, the header's size takes 8 bytes",
+                             (ll)f->size);
     for (int i = TN__PREFIX; i-- > 0;) n = n << 8 | prefix[i];
     if (n > TN__MAX_HEADER)
-        return tn__file_fail(f, TN_EFORMAT, "byte 0: the header's size is %llu, at most %d is possible: no safetensors file?",
-                             (unsigned long long)n, TN__MAX_HEADER);
+        return tn__file_fail(f, TN_EFORMAT, "byte 0: the header's size is %llu, at most %d is possible: "
+                             "no safetensors file?", (unsigned long long)n, TN__MAX_HEADER);
     if ((int64_t)n > f->size - TN__PREFIX)
         return tn__file_fail(f, TN_EFORMAT, "byte %lld: the file ends here, its header at %lld", (ll)f->size,
                              (ll)(TN__PREFIX + n));

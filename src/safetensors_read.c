@@ -86,10 +86,11 @@ tn_file *tn__safetensors_parse(const void *bytes, size_t size, const char *path,
 static bool open_path(tn_file *f)
 {
     struct stat s;
-    f->fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* nonblock: a pipe without a writer is no reason to wait */
+    f->fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer is no reason to wait */
     if (f->fd < 0) return fail_io(f, "open");
     if (fstat(f->fd, &s)) return fail_io(f, "open");
-    if (!S_ISREG(s.st_mode)) return tn__file_fail(f, TN_EIO, "it is %s", S_ISDIR(s.st_mode) ? "a directory" : "no file");
+    if (S_ISDIR(s.st_mode)) return tn__file_fail(f, TN_EIO, "it is a directory");
+    if (!S_ISREG(s.st_mode)) return tn__file_fail(f, TN_EIO, "it is not a regular file");
     f->size = (int64_t)s.st_size;
     return true;
 }
@@ -161,9 +162,10 @@ static bool decode(const tn_file *f, const tn__entry *e, int64_t i, const unsign
         return true;
     }
     int64_t bad = e->dtype->to_real(block, n, (tn_real *)to + i);
-    return bad == n || tn__file_fail(f, TN_EFORMAT, "byte %lld: tensor %s: number %lld is too large for this build's type",
-                                     (ll)(TN__PREFIX + f->header + e->begin + (i + bad) * e->dtype->width),
-                                     TN__QUOTE(e->name), (ll)(i + bad));
+    if (bad == n) return true;
+    return tn__file_fail(f, TN_EFORMAT, "byte %lld: tensor %s: number %lld is too large for this build's type",
+                         (ll)(TN__PREFIX + f->header + e->begin + (i + bad) * e->dtype->width), TN__QUOTE(e->name),
+                         (ll)(i + bad));
 }
 
 static bool read_numbers(const tn_file *f, const tn__entry *e, void *to)
@@ -186,11 +188,12 @@ static bool read_entry(const tn_file *f, const char *name, bool integers, void *
     if (!e) return tn__file_fail(f, TN_EFORMAT, "there is no tensor %s", TN__QUOTE(name));
     if (integers ? !e->dtype->to_int : !e->dtype->to_real)
         return tn__file_fail(f, TN_EUSAGE, "tensor %s is of type %s: %s", TN__QUOTE(name), e->dtype_name,
-                             e->dtype->to_int ? "read it with tn_file_read_ints"
-                             : e->dtype->to_real ? "read it with tn_file_read" : "tarn does not read that, save it as F32");
+                             e->dtype->to_int    ? "read it with tn_file_read_ints"
+                             : e->dtype->to_real ? "read it with tn_file_read"
+                                                 : "tarn does not read that, save it as F32");
     if (e->n != n)
-        return tn__file_fail(f, TN_ESHAPE, "tensor %s has %lld numbers, the room is for %lld", TN__QUOTE(name), (ll)e->n,
-                             (ll)n);
+        return tn__file_fail(f, TN_ESHAPE, "tensor %s has %lld numbers, the room is for %lld", TN__QUOTE(name),
+                             (ll)e->n, (ll)n);
     return read_numbers(f, e, to);
 }
 

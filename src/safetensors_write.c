@@ -1,4 +1,5 @@
-/* safetensors_write.c: a params as a safetensors file: little-endian on any machine, the same state in the same bytes. */
+/* safetensors_write.c: a params as a safetensors file: little-endian on any machine, the same state in the same
+ * bytes. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,12 +123,12 @@ static bool check_meta(tn_error *err, const char *path, int n, const tn_meta *me
 {
     if (n < 0 || (n && !meta)) return tn_fail(err, TN_EUSAGE, "save \"%s\": %d pairs, at NULL", path, n);
     for (int i = 0; i < n; i++) {
-        const tn_meta *m = &meta[i];
-        if (!m->key || !m->value)
-            return tn_fail(err, TN_EUSAGE, "save \"%s\": the %s of pair %d is NULL", path, m->key ? "value" : "key", i);
-        if (!is_utf8(m->key) || !is_utf8(m->value))
+        const char *key = meta[i].key, *value = meta[i].value;
+        if (!key || !value)
+            return tn_fail(err, TN_EUSAGE, "save \"%s\": the %s of pair %d is NULL", path, key ? "value" : "key", i);
+        if (!is_utf8(key) || !is_utf8(value))
             return tn_fail(err, TN_EUSAGE, "save \"%s\": the %s of pair %d (%s) is not UTF-8", path,
-                           is_utf8(m->key) ? "value" : "key", i, TN__QUOTE(m->key));
+                           is_utf8(key) ? "value" : "key", i, TN__QUOTE(key));
     }
     return true;
 }
@@ -211,13 +212,14 @@ static bool write_file(tn_error *err, const char *path, const contents *c, const
 static bool save(tn_error *err, const char *path, const contents *c)
 {
     text header = {0};
+    bool ok = false;
     if (!check_names(err, path, c)) return false;
     put_header(&header, c);
-    bool ok = header.failed ? tn_fail(err, TN_EMEMORY, "save \"%s\": out of memory for the header", path)
-              : header.n > TN__MAX_HEADER
-                  ? tn_fail(err, TN_EUSAGE, "save \"%s\": names and pairs take %zu bytes, the format has room for %d", path,
-                            header.n, TN__MAX_HEADER)
-                  : write_file(err, path, c, &header);
+    if (header.failed) tn_fail(err, TN_EMEMORY, "save \"%s\": out of memory for the header", path);
+    else if (header.n > TN__MAX_HEADER)
+        tn_fail(err, TN_EUSAGE, "save \"%s\": names and pairs take %zu bytes, the format has room for %d", path,
+                header.n, TN__MAX_HEADER);
+    else ok = write_file(err, path, c, &header);
     tn__free(header.at);
     return ok;
 }
@@ -229,7 +231,9 @@ bool tn_save(const tn_params *ps, const char *path, int n, const tn_meta *meta)
     if (!path) return tn_fail(err, TN_EUSAGE, "save: the path is NULL");
     if (!check_meta(err, path, n, meta)) return false;
     contents c;
-    bool ok = collect(&c, ps, n, meta) ? save(err, path, &c) : tn_fail(err, TN_EMEMORY, "save \"%s\": out of memory", path);
+    bool ok = collect(&c, ps, n, meta);
+    if (ok) ok = save(err, path, &c);
+    else tn_fail(err, TN_EMEMORY, "save \"%s\": out of memory", path);
     tn__free(c.tensor);
     tn__free(c.meta);
     return ok;

@@ -15,14 +15,16 @@ typedef struct tn_meta {
 
 /* Writes every parameter and buffer of ps, and n pairs, to path. The same state gives the same bytes. The file is
  * written under a temporary name beside path, flushed to the disk and renamed over path only when all of it is there: a
- * failed save leaves an old file as it was, and nothing else behind. Io error: names the file, the operation and the
- * system's reason. Usage: a key twice, text that is not UTF-8. */
+ * failed save leaves an old file as it was, and nothing else behind; a new one has the old one's mode, and a symbolic
+ * link stays one. Io error: names the file, the operation and the system's reason. Usage: a key twice, text that is not
+ * UTF-8, more than 100 MB of names and pairs. */
 bool tn_save(const tn_params *ps, const char *path, int n, const tn_meta *meta);
 
 /* An opened model file: its header, checked from end to end before any number is read. */
 typedef struct tn_file tn_file;
 
-/* NULL after an error: io (no such file, ...), format (names the file and the byte), memory. */
+/* NULL after an error: io (no such file, ...), format (names the file and the byte; also for more than TN_MAX_RANK
+ * dimensions and a zero byte in a string), memory, usage (a well-formed file, with a type that tarn does not know). */
 tn_file *tn_file_open(const char *path, tn_error *err);
 void     tn_file_close(tn_file *f);
 
@@ -41,13 +43,16 @@ enum { TN_STRICT = 0, TN_IGNORE_UNEXPECTED = 1 };
 /* Reads every parameter and buffer of ps from f by name, converting the number type. Strict: all names that are missing,
  * unexpected or of the wrong shape are reported in one format error, and then ps is as it was before; with
  * TN_IGNORE_UNEXPECTED further names in the file are fine. A value that does not fit is a format error. Gradients are
- * forgotten. Names under "optim." belong to checkpoints and are passed over. */
+ * forgotten. Names under "optim." belong to checkpoints and are passed over. The error is ps's, and f's if it has another;
+ * nothing is done after an earlier one. Needs memory for a copy of the values. */
 bool tn_file_load(tn_file *f, tn_params *ps, unsigned flags);
 
 /* open, load, close. */
 bool tn_load(tn_params *ps, const char *path, unsigned flags);
 
-/* The numbers of one entry, converted to int64 (I64, I32, U8) or tn_real (the floating types), into room for its n. */
+/* The numbers of one entry, converted to int64 (I64, I32, U8) or tn_real (the floating types), into room for its n. Shape
+ * error: the entry has another number of them. Usage: it is of the other kind, or of a type that neither reads. Format:
+ * there is no such entry, a value does not fit. */
 bool tn_file_read_ints(tn_file *f, const char *name, int64_t *to, int64_t n);
 bool tn_file_read(tn_file *f, const char *name, tn_real *to, int64_t n);
 

@@ -95,11 +95,12 @@ tn_real *tn_grad_row(tn_tensor *y, int i, int64_t k);
 
 /* ---- for optimisers ---------------------------------------------------------------------------------------------- */
 
-/* A parameter's gradient as it is held: n_rows rows of width numbers. row[r] is the table's row that data + r * width
- * belongs to, in order of first touch; row NULL: all rows, dense. */
+/* A parameter's gradient as it is held: n_rows rows of width numbers. row[s] is the table's row that data + s * width
+ * belongs to, in order of first touch; slot_of[r] is 1 + the slot s of the table's row r, 0 if r has no gradient. Both
+ * are NULL if the gradient is dense, all rows in order. */
 typedef struct tn_gradient {
     tn_real       *data;
-    const int32_t *row;
+    const int32_t *row, *slot_of;
     int64_t        n_rows, width;
 } tn_gradient;
 

@@ -123,8 +123,7 @@ typedef struct optim_update {
     tn_gradient        grad;
     tn_real    *const *state;
     int                n_state;
-    const int32_t     *slot;  /* of each row: 0, or 1 + where its gradient is; NULL: dense, or touched rows only */
-    const tn_real     *zeros; /* the gradient of a row that has none */
+    const tn_real     *zeros; /* the gradient of a row that has none; NULL: such rows are not visited */
 } optim_update;
 
 /* n numbers of the parameter side by side, their gradient and their states. */
@@ -159,8 +158,8 @@ typedef struct optim_rule {
 } optim_rule;
 
 /* An optimiser of all parameters of ps by rule. options (options_size bytes) is copied, the rule is borrowed. NULL
- * after an error: usage (what check says; lr or weight_decay below 0 or not finite; a rule without name or update; more
- * than OPTIM_MAX_STATE states), memory. */
+ * after an error: usage (what check says; lr or weight_decay below 0 or not finite; a rule without name or update;
+ * more than OPTIM_MAX_STATE states), memory. */
 optim *optim_new(tn_params *ps, const optim_rule *rule, const void *options, double lr, double weight_decay);
 
 /* For check: is value finite and in [low, high)? Else the usage error `rule: option is 7, it must be in [0, 1)`. high

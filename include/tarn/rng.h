@@ -21,6 +21,7 @@ tn_rng tn_rng_new(uint64_t seed, uint64_t stream, uint64_t count, uint64_t ordin
 tn_rng tn_op_rng(const tn_tensor *y);
 
 uint32_t tn_rng_bits(tn_rng r, uint64_t element);    /* 32 random bits */
+void     tn_rng_fill(tn_rng r, uint64_t element, int64_t n, uint32_t *bits); /* the same for n elements on, many at once */
 double   tn_rng_uniform(tn_rng r, uint64_t element); /* in [0, 1), a multiple of 2^-53 */
 double   tn_rng_normal(tn_rng r, uint64_t element);  /* N(0, 1), by Box and Muller */
 int64_t  tn_rng_below(tn_rng r, uint64_t element, int64_t n); /* 0 to n - 1; 0 if n < 1 */

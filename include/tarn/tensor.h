@@ -210,7 +210,7 @@ void         tn_snapshot_free(tn_snapshot *s);
 
 /* ---- looking at things ------------------------------------------------------------------------------------------- */
 
-/* The tensor as NumPy prints it, shortened beyond 1,000 elements; "None" for NULL. */
+/* The tensor as NumPy prints it, shortened beyond 1,000 elements, and the end of the line; "None" for NULL. */
 void tn_print(const tn_tensor *x, FILE *to);
 
 /* The recorded graph as Graphviz dot, with shapes: `dot -Tsvg`. */

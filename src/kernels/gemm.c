@@ -64,34 +64,53 @@ static __attribute__((noinline)) void store_part(const tile *t, int rows, const 
     }
 }
 
-INLINE void store_tile(const tile *t, int rows, int vecs, vec sum[ROWS][VECS])
+INLINE void store_tile(const tile *t, int rows, int vecs, vec sum[2 * ROWS][VECS])
 {
     const bool    part = t->cols < vecs * WIDTH;
     tn_real       buffer[ROWS * COLS], *c = part ? buffer : t->c;
-    const int64_t ldc = part ? COLS : t->ldc;
+    const int64_t ldc = part ? vecs * WIDTH : t->ldc;
     if (t->add && !part)
         UNROLL for (int i = 0; i < rows; i++)
             UNROLL for (int v = 0; v < vecs; v++) sum[i][v] += vec_load(c + i * ldc + v * WIDTH);
     UNROLL for (int i = 0; i < rows; i++)
         UNROLL for (int v = 0; v < vecs; v++) vec_store(c + i * ldc + v * WIDTH, sum[i][v]);
-    if (part) store_part(t, rows, buffer, COLS);
+    if (part) store_part(t, rows, buffer, ldc);
 }
 
-/* rows, vecs and by_rows are constants wherever this is inlined: the sums live in registers. */
+/* An address per row would not fit in the registers: three rows share a pointer, whose steps are hidden from the compiler,
+ * lest it make an address per row again. */
+#define HIDE(pointer) __asm__("" : "+r"(pointer))
+
+/* rows, vecs and by_rows are constants wherever this is inlined: the sums live in registers. What C holds will be wanted
+ * when they are done. */
 INLINE void tile_run(const tile *t, int rows, int vecs, bool by_rows)
 {
-    const int64_t  k = t->k, ldb = t->ldb, row = by_rows ? t->a.row : 1, col = by_rows ? 1 : t->a.col;
+    const int64_t  k = t->k, ldb = t->ldb, row = t->a.row, col = t->a.col;
     const tn_real *a = t->a.x, *b = t->b;
-    vec            sum[ROWS][VECS];
+    const tn_real *third[(2 * ROWS + 2) / 3];
+    vec            sum[2 * ROWS][VECS];
+    UNROLL for (int q = 0; q < (rows + 2) / 3; q++) third[q] = a + 3 * q * row;
     UNROLL for (int i = 0; i < rows; i++)
-        UNROLL for (int v = 0; v < vecs; v++) sum[i][v] = (vec){0};
-    for (int64_t p = 0; p < k; p++, a += col, b += ldb) {
+    {
+        UNROLL for (int v = 0; v < vecs; v++)
+        {
+            __builtin_prefetch(t->c + i * t->ldc + v * WIDTH);
+            sum[i][v] = (vec){0};
+        }
+    }
+    for (int64_t p = 0; p < k; p++, b += ldb) {
         vec y[VECS];
         UNROLL for (int v = 0; v < vecs; v++) y[v] = vec_load(b + v * WIDTH);
         UNROLL for (int i = 0; i < rows; i++)
         {
-            const vec x = vec_of(a[i * row]);
+            const vec x = vec_of(by_rows ? third[i / 3][i % 3 * row] : a[i]);
             UNROLL for (int v = 0; v < vecs; v++) sum[i][v] = vec_fmadd(x, y[v], sum[i][v]);
+        }
+        a += col;
+        UNROLL for (int q = 0; by_rows && q < (rows + 2) / 3; q++)
+        {
+            HIDE(third[q]);
+            third[q]++;
         }
     }
     store_tile(t, rows, vecs, sum);
@@ -99,39 +118,35 @@ INLINE void tile_run(const tile *t, int rows, int vecs, bool by_rows)
 
 typedef void tile_fn(const tile *t);
 
-/* One function for each number of rows and vectors; _r reads A by rows, _c by columns. */
-#define TILE(rows)                                                                       \
-    static void tile_##rows##x1_r(const tile *t) { tile_run(t, rows, 1, true); }         \
-    static void tile_##rows##x2_r(const tile *t) { tile_run(t, rows, 2, true); }         \
-    static void tile_##rows##x1_c(const tile *t) { tile_run(t, rows, 1, false); }        \
-    static void tile_##rows##x2_c(const tile *t) { tile_run(t, rows, 2, false); }
-#define ROW_OF_TABLE(rows) \
-    {{tile_##rows##x1_c, tile_##rows##x2_c}, {tile_##rows##x1_r, tile_##rows##x2_r}}
+/* A function for each number of rows: ROWS of two vectors, or twice as many of one. _r reads A by rows, _c by columns. */
+#define TILES(X, r) X(r, 2) X(r, 1)
+#define TALL(X, r)  X(r, 1)
+#define TILE(r, v)                                                             \
+    static void tile_##r##x##v##_r(const tile *t) { tile_run(t, r, v, true); } \
+    static void tile_##r##x##v##_c(const tile *t) { tile_run(t, r, v, false); }
+#define IN_TABLE(r, v) [v - 1][r - 1] = {tile_##r##x##v##_c, tile_##r##x##v##_r},
 
-TILE(1) TILE(2) TILE(3) TILE(4)
-#if defined __AVX512F__ || defined __AVX2__ || defined __aarch64__
-TILE(5) TILE(6)
-#endif
-#if defined __AVX512F__ || defined __aarch64__
-TILE(7) TILE(8)
-#endif
 #if defined __AVX512F__
-TILE(9) TILE(10) TILE(11) TILE(12)
+#define ALL(X)                                                                                            \
+    TILES(X, 1) TILES(X, 2) TILES(X, 3) TILES(X, 4) TILES(X, 5) TILES(X, 6) TILES(X, 7) TILES(X, 8)       \
+    TILES(X, 9) TILES(X, 10) TILES(X, 11) TILES(X, 12) TALL(X, 13) TALL(X, 14) TALL(X, 15) TALL(X, 16)    \
+    TALL(X, 17) TALL(X, 18) TALL(X, 19) TALL(X, 20) TALL(X, 21) TALL(X, 22) TALL(X, 23) TALL(X, 24)
+#elif defined __AVX2__
+#define ALL(X)                                                                  \
+    TILES(X, 1) TILES(X, 2) TILES(X, 3) TILES(X, 4) TILES(X, 5) TILES(X, 6)     \
+    TALL(X, 7) TALL(X, 8) TALL(X, 9) TALL(X, 10) TALL(X, 11) TALL(X, 12)
+#elif defined __aarch64__
+#define ALL(X)                                                                                            \
+    TILES(X, 1) TILES(X, 2) TILES(X, 3) TILES(X, 4) TILES(X, 5) TILES(X, 6) TILES(X, 7) TILES(X, 8)       \
+    TALL(X, 9) TALL(X, 10) TALL(X, 11) TALL(X, 12) TALL(X, 13) TALL(X, 14) TALL(X, 15) TALL(X, 16)
+#else
+#define ALL(X)                                          \
+    TILES(X, 1) TILES(X, 2) TILES(X, 3) TILES(X, 4)     \
+    TALL(X, 5) TALL(X, 6) TALL(X, 7) TALL(X, 8)
 #endif
 
-/* [rows - 1][A by rows][vectors - 1] */
-static tile_fn *const tiles[ROWS][2][VECS] = {
-    ROW_OF_TABLE(1), ROW_OF_TABLE(2), ROW_OF_TABLE(3), ROW_OF_TABLE(4),
-#if defined __AVX512F__ || defined __AVX2__ || defined __aarch64__
-    ROW_OF_TABLE(5), ROW_OF_TABLE(6),
-#endif
-#if defined __AVX512F__ || defined __aarch64__
-    ROW_OF_TABLE(7), ROW_OF_TABLE(8),
-#endif
-#if defined __AVX512F__
-    ROW_OF_TABLE(9), ROW_OF_TABLE(10), ROW_OF_TABLE(11), ROW_OF_TABLE(12),
-#endif
-};
+ALL(TILE)
+static tile_fn *const tiles[VECS][2 * ROWS][2] = {ALL(IN_TABLE)}; /* [vectors - 1][rows - 1][A by rows] */
 
 /* ---- packing ---------------------------------------------------------------------------------------------------- */
 
@@ -169,6 +184,7 @@ static void pack_straight(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx
 {
     for (int64_t p = 0; p < k; p++, to += ld, x += ldx) {
         int64_t i = 0;
+        for (; i + WIDTH <= n; i += WIDTH) vec_store(to + i, vec_load(x + i));
         for (; i + 4 <= n; i += 4) *(quad_in_memory *)(to + i) = *(const quad_in_memory *)(x + i);
         for (; i < n; i++) to[i] = x[i];
     }
@@ -187,77 +203,133 @@ static void pack_panel(tn_real *to, int64_t ld, view from, int64_t n, int64_t k)
 
 /* ---- the blocks ------------------------------------------------------------------------------------------------- */
 
+/* C (m x n) = or += A B, where b is seen by its columns: element (j, p) of b is row p, column j of op(B). */
 typedef struct product {
     int64_t  m, n, k;
-    view     a, b; /* b is seen as the transpose of op(B): element (j, p) */
+    view     a, b;
     tn_real *c;
     int64_t  ldc;
     bool     add;
-    tn_real *packed_a, *packed_b;
     bool     direct_a, direct_b; /* read where they stand */
+    tn_real *packed_a, *packed_b;
 } product;
 
-/* A block: rows i .. i + m, columns j .. j + n, terms p .. p + k. */
+/* Rows i .. i + m, columns j .. j + n, terms p .. p + k. */
 typedef struct block {
     int64_t i, m, j, n, p, k;
 } block;
 
-/* The tiles of one block, a panel of B after the other. Rows are shared out evenly: a thin last tile would be slow. */
-static void run_tiles(const product *g, const block *z)
+/* The block's rows are shared out evenly over its panels: a thin last one would be slow. */
+typedef struct panels {
+    int64_t n, rows, longer; /* the first longer ones have rows + 1 */
+} panels;
+
+static panels panels_of(const block *z)
 {
-    const int64_t panels = (z->m + ROWS - 1) / ROWS, rows = z->m / panels, longer = z->m % panels;
-    for (int64_t j = 0; j < z->n; j += COLS) {
-        const int64_t cols = least(COLS, z->n - j);
-        const bool    direct = g->direct_b && cols == COLS;
-        const int     vecs = (int)((cols + WIDTH - 1) / WIDTH);
-        tile          t = {.k = z->k, .ldc = g->ldc, .cols = cols, .add = g->add || z->p > 0};
-        t.b = direct ? view_at(g->b, z->j + j, z->p).x : g->packed_b + j * z->k;
-        t.ldb = direct ? g->b.col : COLS;
-        for (int64_t q = 0, i = 0; q < panels; q++) {
-            const int64_t r = rows + (q < longer);
-            t.a = g->direct_a ? view_at(g->a, z->i + i, z->p) : (view){g->packed_a + i * z->k, 1, r};
-            t.c = g->c + (z->i + i) * g->ldc + z->j + j;
-            tiles[r - 1][g->direct_a && g->a.col == 1][vecs - 1](&t);
-            i += r;
-        }
-    }
+    const int64_t most = z->n > WIDTH ? ROWS : 2 * ROWS, n = (z->m + most - 1) / most;
+    return (panels){n, z->m / n, z->m % n};
+}
+
+/* How many terms to pack at a time: all of them if rows are to be turned, few if they are long and read across. */
+INLINE int64_t pack_step(view v, int64_t k)
+{
+    return v.col == 1 ? k : 32;
 }
 
 static void pack_a(const product *g, const block *z)
 {
-    const int64_t panels = (z->m + ROWS - 1) / ROWS, rows = z->m / panels, longer = z->m % panels;
-    for (int64_t q = 0, i = 0; q < panels; q++) {
-        const int64_t r = rows + (q < longer);
-        pack_panel(g->packed_a + i * z->k, r, view_at(g->a, z->i + i, z->p), r, z->k);
-        i += r;
-    }
+    const panels  all = panels_of(z);
+    const int64_t step = pack_step(g->a, z->k);
+    for (int64_t p = 0; p < z->k; p += step)
+        for (int64_t q = 0, i = 0, r; q < all.n; q++, i += r) {
+            r = all.rows + (q < all.longer);
+            pack_panel(g->packed_a + i * z->k + p * r, r, view_at(g->a, z->i + i, z->p + p), r, least(step, z->k - p));
+        }
 }
 
 /* A last panel that is not full is always packed: reading it in place would run over the end of a row. */
 static void pack_b(const product *g, const block *z)
 {
+    const int64_t step = pack_step(g->b, z->k);
+    for (int64_t p = 0; p < z->k; p += step)
+        for (int64_t j = g->direct_b ? z->n / COLS * COLS : 0; j < z->n; j += COLS)
+            pack_panel(g->packed_b + j * z->k + p * COLS, COLS, view_at(g->b, z->j + j, z->p + p), least(COLS, z->n - j),
+                       least(step, z->k - p));
+}
+
+/* One panel of A, which stays in the first-level cache, with each panel of B. */
+static void run_panel(const product *g, const block *z, int64_t i, int64_t rows)
+{
+    const bool direct = g->direct_a;
+    tile       t = {.k = z->k, .ldc = g->ldc, .add = g->add || z->p > 0};
+    t.a = direct ? view_at(g->a, z->i + i, z->p) : (view){g->packed_a + i * z->k, 1, rows};
     for (int64_t j = 0; j < z->n; j += COLS) {
-        const int64_t cols = least(COLS, z->n - j);
-        if (g->direct_b && cols == COLS) continue;
-        pack_panel(g->packed_b + j * z->k, COLS, view_at(g->b, z->j + j, z->p), cols, z->k);
+        t.cols = least(COLS, z->n - j);
+        t.c = g->c + (z->i + i) * g->ldc + z->j + j;
+        t.b = g->packed_b + j * z->k;
+        t.ldb = COLS;
+        if (g->direct_b && t.cols == COLS) t.b = view_at(g->b, z->j + j, z->p).x, t.ldb = g->b.col;
+        tiles[t.cols > WIDTH][rows - 1][direct && g->a.col == 1](&t);
     }
+}
+
+static void run_panels(const product *g, const block *z)
+{
+    const panels all = panels_of(z);
+    for (int64_t q = 0, i = 0, r; q < all.n; q++, i += r) {
+        r = all.rows + (q < all.longer);
+        run_panel(g, z, i, r);
+    }
+}
+
+/* n cut evenly into blocks of at most most, each but the last a multiple of unit. */
+static int64_t even(int64_t n, int64_t most, int64_t unit)
+{
+    const int64_t blocks = (n + most - 1) / most;
+    return blocks <= 1 ? most : ((n + blocks - 1) / blocks + unit - 1) / unit * unit;
 }
 
 static void run_blocks(const product *g)
 {
-    block z;
-    for (z.j = 0; z.j < g->n; z.j += NC) {
-        z.n = least(NC, g->n - z.j);
+    const int64_t mc = even(g->m, MC, ROWS), nc = even(g->n, NC, COLS);
+    block         z;
+    for (z.j = 0; z.j < g->n; z.j += nc) {
+        z.n = least(nc, g->n - z.j);
         for (z.p = 0; z.p < g->k; z.p += KC) {
             z.k = least(KC, g->k - z.p);
             pack_b(g, &z);
-            for (z.i = 0; z.i < g->m; z.i += MC) {
-                z.m = least(MC, g->m - z.i);
+            for (z.i = 0; z.i < g->m; z.i += mc) {
+                z.m = least(mc, g->m - z.i);
                 if (!g->direct_a) pack_a(g, &z);
-                run_tiles(g, &z);
+                run_panels(g, &z);
             }
         }
     }
+}
+
+/* ---- a narrow C ------------------------------------------------------------------------------------------------- */
+
+/* C has fewer columns than a vector has lanes: its transpose is made instead, B^T A^T, NC of its columns at a time, with
+ * the same chains (a product does not mind the order of its factors). */
+static void run_narrow(const product *g, tn_real *turned)
+{
+    for (int64_t i = 0; i < g->m; i += NC) {
+        const int64_t m = least(NC, g->m - i);
+        tn_real      *c = g->c + i * g->ldc;
+        product       t = *g;
+        t.m = g->n, t.n = m;
+        t.a = g->b, t.b = view_at(g->a, i, 0);
+        t.c = turned, t.ldc = m;
+        t.direct_a = true, t.direct_b = g->a.row == 1;
+        if (g->add) pack_turned(turned, m, c, g->ldc, m, g->n);
+        run_blocks(&t);
+        pack_turned(c, g->ldc, turned, m, g->n, m);
+    }
+}
+
+static bool is_narrow(const product *g)
+{
+    return g->m >= WIDTH && g->n <= (g->a.row == 1 ? WIDTH - 1 : WIDTH / 2);
 }
 
 void TN_K(gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const tn_real *a, int64_t lda, const tn_real *b,
@@ -272,5 +344,8 @@ void TN_K(gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const tn_real
     g.packed_a = g.packed_b + KC * NC;
     g.direct_a = n <= 256;
     g.direct_b = !tb && m <= 256;
-    run_blocks(&g);
+    if (is_narrow(&g))
+        run_narrow(&g, g.packed_a);
+    else
+        run_blocks(&g);
 }

@@ -30,7 +30,7 @@ typedef tn_real vec __attribute__((vector_size(VEC_BYTES)));
 typedef tn_real vec_in_memory __attribute__((vector_size(VEC_BYTES), aligned(sizeof(tn_real)), may_alias));
 
 #define INLINE static inline __attribute__((always_inline, unused))
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL _Pragma("GCC unroll 32")
 
 /* Before a loop whose turns touch no element but their own: output and input may be the same array, and the compiler
  * need not prove that they are not one apart. */

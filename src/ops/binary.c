@@ -183,21 +183,23 @@ static inline tn_real pow_db(element e)
 }
 ROW(pow, 0.5, 2, false);
 
-/* dy, 0, or half of it for a tie. In halves because a choice of products would be a branch. */
-static inline tn_real share(tn_real dy, bool loses, bool ties)
+/* dy, 0, or half of it for a tie: by a weight, since a choice of choices would be a branch in the loop. An infinite dy
+ * still gives 0 to the one that loses. */
+static inline tn_real share(tn_real dy, bool loses, bool loses_or_ties)
 {
-    return (tn_real)0.5 * (loses ? 0 : dy) + (tn_real)0.5 * ((loses | ties) ? 0 : dy);
+    tn_real weight = 1 - (tn_real)0.5 * (tn_real)(loses + loses_or_ties);
+    return weight * (weight == 0 ? 0 : dy);
 }
 
 /* NaN wins, and passes the gradient to both, as in PyTorch. */
 static inline tn_real maximum_value(element e) { return ((e.a > e.b) | (e.a != e.a)) ? e.a : e.b; }
-static inline tn_real maximum_da(element e) { return share(e.dy, e.a < e.b, e.a == e.b); }
-static inline tn_real maximum_db(element e) { return share(e.dy, e.b < e.a, e.a == e.b); }
+static inline tn_real maximum_da(element e) { return share(e.dy, e.a < e.b, e.a <= e.b); }
+static inline tn_real maximum_db(element e) { return share(e.dy, e.b < e.a, e.b <= e.a); }
 ROW(maximum, 0, 0.4, true);
 
 static inline tn_real minimum_value(element e) { return ((e.a < e.b) | (e.a != e.a)) ? e.a : e.b; }
-static inline tn_real minimum_da(element e) { return share(e.dy, e.a > e.b, e.a == e.b); }
-static inline tn_real minimum_db(element e) { return share(e.dy, e.b > e.a, e.a == e.b); }
+static inline tn_real minimum_da(element e) { return share(e.dy, e.a > e.b, e.a >= e.b); }
+static inline tn_real minimum_db(element e) { return share(e.dy, e.b > e.a, e.b >= e.a); }
 ROW(minimum, 0, 0.4, true);
 
 static tn_tensor *apply(tn_tape *t, const tn_op *op, tn_tensor *a, tn_tensor *b)

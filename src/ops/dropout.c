@@ -26,12 +26,11 @@ static bool dropout_shape(tn_tensor *y)
 static void drop(const tn_tensor *y, int64_t begin, int64_t n, const tn_real *from, tn_real *to)
 {
     double p = drop_rate(y);
-    uint64_t threshold = (uint64_t)(p * 0x1p32); /* bits below it are dropped */
+    uint32_t bits[BLOCK], threshold = p < 1 ? (uint32_t)(p * 0x1p32) : 0; /* bits below it are dropped */
     tn_real scale = p < 1 ? (tn_real)(1 / (1 - p)) : 0;
-    tn_rng rng = tn_op_rng(y);
-    uint32_t bits[BLOCK];
-    for (int64_t i = 0; i < n; i++) bits[i] = tn_rng_bits(rng, (uint64_t)(begin + i));
+    tn_rng_fill(tn_op_rng(y), (uint64_t)begin, n, bits);
     for (int64_t i = 0; i < n; i++) to[i] = bits[i] >= threshold ? from[begin + i] * scale : 0;
+    for (int64_t i = 0; i < n && p == 1; i++) to[i] = 0; /* infinities too */
 }
 
 static void forward_part(int64_t begin, int64_t end, void *arg)

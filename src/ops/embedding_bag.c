@@ -104,21 +104,44 @@ static const tn_real *row_of(const tn_tensor *y, int32_t id)
     return y->in[TABLE]->data + id * y->size[1];
 }
 
+/* A table is larger than any cache: rows are asked for some ids ahead, also over the end of the bag. */
+static void fetch_row(const tn_tensor *y, tn_ids ids, int64_t k)
+{
+    enum { LINE = 64 / sizeof(tn_real) };
+    if (k >= ids.n) return;
+    const tn_real *row = row_of(y, ids.id[k]);
+    for (int64_t d = 0; d < y->size[1]; d += LINE) __builtin_prefetch(row + d);
+}
+
 static void sum_bag(const tn_tensor *y, int64_t b, int32_t padding)
 {
+    enum { AHEAD = 8 };
     const embedding_bag *e = y->attr;
     const tn__kernels *kernels = tn__kernels_get();
     const tn_real *weight = y->in[WEIGHTS] ? y->in[WEIGHTS]->data : NULL;
+    const tn_ids ids = ids_in_bags(e);
     int64_t width = y->size[1];
     tn_real *sum = y->data + b * width, scale = bag_scale(e, b, padding);
     memset(sum, 0, (size_t)width * sizeof *sum);
     for (int64_t k = bag_begin(e, b); k < bag_end(e, b); k++) {
-        int32_t id = e->bags.ids.id[k];
+        int32_t id = ids.id[k];
+        fetch_row(y, ids, k + AHEAD);
         if (id == padding) continue;
         tn_real by = tn__read_scale(y, id, &e->options.rows) * (weight ? weight[k] : 1);
         kernels->axpy(width, by, row_of(y, id), sum);
     }
     for (int64_t d = 0; d < width; d++) sum[d] *= scale;
+}
+
+/* Where value is larger than the best so far, both change; branch-free, so that it runs on whole vectors. */
+static void keep_larger(int64_t n, tn_real scale, const tn_real *row, int32_t at, tn_real *best, int32_t *winner)
+{
+    for (int64_t d = 0; d < n; d++) {
+        tn_real value = scale * row[d], old = best[d];
+        int32_t of = winner[d];
+        best[d] = value > old ? value : old;
+        winner[d] = value > old ? at : of;
+    }
 }
 
 /* winner[d]: the position in the bag of the first row that has the maximum; -1 in an empty bag. */
@@ -129,19 +152,15 @@ static void max_bag(const tn_tensor *y, int64_t b, int32_t padding)
     tn_real *best = y->data + b * width;
     int32_t *winner = (int32_t *)y->saved + b * width;
     bool empty = true;
-    for (int64_t d = 0; d < width; d++) best[d] = 0, winner[d] = -1;
     for (int64_t k = begin; k < bag_end(e, b); k++) {
-        int32_t id = e->bags.ids.id[k];
+        int32_t id = e->bags.ids.id[k], at = (int32_t)(k - begin);
         if (id == padding) continue;
         const tn_real *row = row_of(y, id), scale = tn__read_scale(y, id, &e->options.rows);
-        for (int64_t d = 0; d < width; d++) {
-            tn_real value = scale * row[d];
-            bool wins = empty || value > best[d];
-            best[d] = wins ? value : best[d];
-            winner[d] = wins ? (int32_t)(k - begin) : winner[d];
-        }
+        if (!empty) keep_larger(width, scale, row, at, best, winner);
+        for (int64_t d = 0; d < width && empty; d++) best[d] = scale * row[d], winner[d] = at;
         empty = false;
     }
+    for (int64_t d = 0; d < width && empty; d++) best[d] = 0, winner[d] = -1;
 }
 
 static void pool_bags(int64_t begin, int64_t end, void *arg)

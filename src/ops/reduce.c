@@ -63,21 +63,28 @@ static bool reduce_shape_nonempty(tn_tensor *y)
 typedef tn_real (*step_rule)(tn_real so_far, tn_real x, tn_real m);
 typedef tn_real (*merge_rule)(tn_real a, tn_real b);
 
-TN__INLINE tn_real fold_row(int64_t n, const tn_real *restrict x, tn_real m, tn_real start, step_rule step,
-                            merge_rule merge)
+/* A whole row at once, where it is long enough for lanes; by a kernel where there is one. */
+typedef tn_real (*row_rule)(int64_t n, const tn_real *x, tn_real m);
+
+TN__INLINE tn_real fold_lanes(int64_t n, const tn_real *restrict x, tn_real m, tn_real start, step_rule step,
+                              merge_rule merge)
 {
     tn_real lane[TN__LANES], rest = start;
     int64_t i = 0;
-    if (n >= TN__LANES) {
-        for (int l = 0; l < TN__LANES; l++) lane[l] = start;
-        for (; i + TN__LANES <= n; i += TN__LANES)
-            for (int l = 0; l < TN__LANES; l++) lane[l] = step(lane[l], x[i + l], m);
-        for (int half = TN__LANES / 2; half; half /= 2)
-            for (int l = 0; l < half; l++) lane[l] = merge(lane[l], lane[l + half]);
-        rest = lane[0];
-    }
+    for (int l = 0; l < TN__LANES; l++) lane[l] = start;
+    for (; i + TN__LANES <= n; i += TN__LANES)
+        for (int l = 0; l < TN__LANES; l++) lane[l] = step(lane[l], x[i + l], m);
     for (; i < n; i++) rest = step(rest, x[i], m);
-    return rest;
+    for (int half = TN__LANES / 2; half; half /= 2)
+        for (int l = 0; l < half; l++) lane[l] = merge(lane[l], lane[l + half]);
+    return merge(lane[0], rest);
+}
+
+TN__INLINE tn_real fold_row(int64_t n, const tn_real *restrict x, tn_real m, tn_real start, step_rule step, row_rule row)
+{
+    if (n >= TN__LANES) return row(n, x, m);
+    for (int64_t i = 0; i < n; i++) start = step(start, x[i], m);
+    return start;
 }
 
 TN__INLINE void step_row(int64_t n, const tn_real *restrict x, const tn_real *restrict m, tn_real start,
@@ -87,13 +94,20 @@ TN__INLINE void step_row(int64_t n, const tn_real *restrict x, const tn_real *re
     else for (int64_t i = 0; i < n; i++) to[i] = step(to[i], x[i], m[i]);
 }
 
-/* to, of y's shape = x folded from start. Without an m give any array of y's shape. */
-TN__INLINE void fold(const tn_tensor *y, const tn_real *m, tn_real *to, tn_real start, step_rule step, merge_rule merge)
+typedef struct folding {
+    tn_real    start;
+    step_rule  step;
+    row_rule   row;
+    merge_rule merge;
+} folding;
+
+/* to, of y's shape = x folded. Where no m is looked at, any array of y's shape does. */
+TN__INLINE void fold(const tn_tensor *y, const tn_real *m, tn_real *to, folding f)
 {
     tn__nest w;
     const tn_tensor *x = y->in[0];
     if (!x->n) {
-        for (int64_t i = 0; i < y->n; i++) to[i] = start;
+        for (int64_t i = 0; i < y->n; i++) to[i] = f.start;
         return;
     }
     tn__nest_reduce(&w, x, mask_of(y));
@@ -102,11 +116,11 @@ TN__INLINE void fold(const tn_tensor *y, const tn_real *m, tn_real *to, tn_real 
         tn_real *at = to + w.at[0];
         bool is_new = tn__nest_is_new(&w, 0);
         if (w.step[0][0]) {
-            step_row(w.n, row, m + w.at[0], start, at, is_new, step);
+            step_row(w.n, row, m + w.at[0], f.start, at, is_new, f.step);
             continue;
         }
-        tn_real part = fold_row(w.n, row, m[w.at[0]], start, step, merge);
-        *at = is_new ? part : merge(*at, part);
+        tn_real part = fold_row(w.n, row, m[w.at[0]], f.start, f.step, f.row);
+        *at = is_new ? part : f.merge(*at, part);
     } while (tn__nest_next(&w));
 }
 
@@ -156,11 +170,14 @@ static void divide(int64_t n, const tn_real *x, tn_real by, tn_real *y)
 
 static inline tn_real plus(tn_real a, tn_real b) { return a + b; }
 static inline tn_real step_sum(tn_real so_far, tn_real x, tn_real m) { return (void)m, so_far + x; }
+static tn_real row_sum(int64_t n, const tn_real *x, tn_real m) { return (void)m, tn__kernels_get()->sum(n, x); }
 static inline tn_real pass_slope(element e) { return e.dy; }
+
+static const folding SUM = {0, step_sum, row_sum, plus};
 
 static void sum_forward(tn_tensor *y)
 {
-    fold(y, y->data, y->data, 0, step_sum, plus);
+    fold(y, y->data, y->data, SUM);
 }
 
 static void sum_backward(tn_tensor *y)
@@ -187,24 +204,35 @@ static inline tn_real larger(tn_real a, tn_real b) { return ((b > a) | (b != b))
 static inline tn_real smaller(tn_real a, tn_real b) { return ((b < a) | (b != b)) ? b : a; }
 static inline tn_real step_max(tn_real so_far, tn_real x, tn_real m) { return (void)m, larger(so_far, x); }
 static inline tn_real step_min(tn_real so_far, tn_real x, tn_real m) { return (void)m, smaller(so_far, x); }
+static tn_real row_max(int64_t n, const tn_real *x, tn_real m) { return (void)m, tn__kernels_get()->max(n, x); }
+static tn_real row_min(int64_t n, const tn_real *x, tn_real m)
+{
+    return fold_lanes(n, x, m, (tn_real)HUGE_VAL, step_min, smaller);
+}
+
 static inline tn_real step_count(tn_real so_far, tn_real x, tn_real m) { return so_far + (tn_real)(x == m); }
+static tn_real row_count(int64_t n, const tn_real *x, tn_real m) { return fold_lanes(n, x, m, 0, step_count, plus); }
 static inline tn_real tie_slope(element e) { return (tn_real)(e.x == e.y) * e.dy; } /* NaN where the share is */
+
+static const folding MAX = {(tn_real)-HUGE_VAL, step_max, row_max, larger};
+static const folding MIN = {(tn_real)HUGE_VAL, step_min, row_min, smaller};
+static const folding COUNT = {0, step_count, row_count, plus};
 
 static void max_forward(tn_tensor *y)
 {
-    fold(y, y->data, y->data, (tn_real)-HUGE_VAL, step_max, larger);
+    fold(y, y->data, y->data, MAX);
 }
 
 static void min_forward(tn_tensor *y)
 {
-    fold(y, y->data, y->data, (tn_real)HUGE_VAL, step_min, smaller);
+    fold(y, y->data, y->data, MIN);
 }
 
 static void extreme_backward(tn_tensor *y)
 {
     tn_real *share = tn_scratch(y);
     const tn_real *dy = tn_grad_out(y);
-    fold(y, y->data, share, 0, step_count, plus);
+    fold(y, y->data, share, COUNT);
     for (int64_t i = 0; i < y->n; i++) share[i] = dy[i] / share[i];
     spread(y, share, y->data, tie_slope);
 }
@@ -212,6 +240,8 @@ static void extreme_backward(tn_tensor *y)
 /* ---- var: about the mean, in two passes ---------------------------------------------------------------------------- */
 
 static inline tn_real step_squares(tn_real so_far, tn_real x, tn_real m) { return so_far + (x - m) * (x - m); }
+static tn_real row_squares(int64_t n, const tn_real *x, tn_real m) { return tn__kernels_get()->sum_sq_diff(n, x, m); }
+static const folding SQUARES = {0, step_squares, row_squares, plus};
 static inline tn_real var_slope(element e) { return e.dy * (e.x - e.m); }
 
 /* n - 1; 0 for n == 0 too, so that 0 / 0 gives the NaN that is wanted */
@@ -224,9 +254,9 @@ static tn_real freedom(const tn_tensor *y)
 static void var_forward(tn_tensor *y)
 {
     tn_real *mean = y->saved;
-    fold(y, mean, mean, 0, step_sum, plus);
+    fold(y, mean, mean, SUM);
     divide(y->n, mean, (tn_real)count_of(y), mean);
-    fold(y, mean, y->data, 0, step_squares, plus);
+    fold(y, mean, y->data, SQUARES);
     divide(y->n, y->data, freedom(y), y->data);
 }
 
@@ -281,7 +311,7 @@ static void exp_sum(tn_tensor *y, const tn_real *m)
 static void logsumexp_forward(tn_tensor *y)
 {
     tn_real *m = tn_scratch(y);
-    fold(y, m, m, (tn_real)-HUGE_VAL, step_max, larger);
+    fold(y, m, m, MAX);
     for (int64_t i = 0; i < y->n; i++)
         if (isinf(m[i])) m[i] = 0;
     exp_sum(y, m);

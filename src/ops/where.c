@@ -44,31 +44,36 @@ static void where_forward(tn_tensor *y)
     while (tn__nest_next(&w));
 }
 
-/* dy where the condition is as wanted, into a gradient of the row's size. */
-static inline void put_row(int64_t n, const tn_real *c, int64_t c_step, bool wanted, const tn_real *dy, tn_real *restrict g,
-                           bool first)
+/* What of dy goes to a (k == A) or to b. */
+TN__INLINE tn_real share(tn_real c, int k, tn_real dy)
 {
-    if (first) for (int64_t i = 0; i < n; i++) g[i] = (c[i * c_step] != 0) == wanted ? dy[i] : 0;
-    else for (int64_t i = 0; i < n; i++) g[i] += (c[i * c_step] != 0) == wanted ? dy[i] : 0;
+    return k == A ? (c != 0 ? dy : 0) : (c != 0 ? 0 : dy);
 }
 
-/* The same, summed. */
-static tn_real sum_row(int64_t n, const tn_real *c, int64_t c_step, bool wanted, const tn_real *dy)
+TN__INLINE void put_row(int k, int64_t n, const tn_real *c, int64_t c_step, const tn_real *dy, tn_real *restrict g,
+                        bool first)
+{
+    if (first) for (int64_t i = 0; i < n; i++) g[i] = share(c[i * c_step], k, dy[i]);
+    else for (int64_t i = 0; i < n; i++) g[i] += share(c[i * c_step], k, dy[i]);
+}
+
+/* The gradient of a number that the whole row was given. */
+TN__INLINE tn_real sum_row(int k, int64_t n, const tn_real *c, int64_t c_step, const tn_real *dy)
 {
     tn_real lane[TN__LANES] = {0}, rest = 0;
     int64_t i = 0;
     for (; i + TN__LANES <= n; i += TN__LANES)
-        for (int l = 0; l < TN__LANES; l++) lane[l] += (c[(i + l) * c_step] != 0) == wanted ? dy[i + l] : 0;
-    for (; i < n; i++) rest += (c[i * c_step] != 0) == wanted ? dy[i] : 0;
+        for (int l = 0; l < TN__LANES; l++) lane[l] += share(c[(i + l) * c_step], k, dy[i + l]);
+    for (; i < n; i++) rest += share(c[i * c_step], k, dy[i]);
     return n < TN__LANES ? rest : rest + tn__sum_lanes(lane);
 }
 
-static void pull(tn_tensor *y, int k)
+TN__INLINE void pull(tn_tensor *y, int k)
 {
     bool first;
     tn__nest w;
     tn_real *g = tn_grad(y, k, &first);
-    const tn_real *dy = tn_grad_out(y), *c = y->in[CONDITION]->data;
+    const tn_real *dy = tn_grad_out(y);
     if (!g) return;
     if (!y->n) {
         if (first) tn__zero(y->in[k]->n, g);
@@ -76,13 +81,13 @@ static void pull(tn_tensor *y, int k)
     }
     tn__nest_broadcast(&w, y);
     do {
-        const tn_real *c_row = c + w.at[CONDITION], *dy_row = dy + w.row * w.n;
+        const tn_real *c = y->in[CONDITION]->data + w.at[CONDITION], *dy_row = dy + w.row * w.n;
         const int64_t c_step = w.step[CONDITION][0];
         tn_real *to = g + w.at[k];
         bool is_new = first && tn__nest_is_new(&w, k);
-        if (!w.step[k][0]) *to = sum_row(w.n, c_row, c_step, k == A, dy_row) + (is_new ? 0 : *to);
-        else if (c_step) put_row(w.n, c_row, 1, k == A, dy_row, to, is_new);
-        else put_row(w.n, c_row, 0, k == A, dy_row, to, is_new);
+        if (!w.step[k][0]) *to = sum_row(k, w.n, c, c_step, dy_row) + (is_new ? 0 : *to);
+        else if (c_step) put_row(k, w.n, c, 1, dy_row, to, is_new);
+        else put_row(k, w.n, c, 0, dy_row, to, is_new);
     } while (tn__nest_next(&w));
 }
 

@@ -1,0 +1,107 @@
+/* machine.c: what the machine can do: fused multiply-adds from registers, with its widest vectors, and memory traffic.
+ * Built for the very machine that it runs on (-march=native). */
+#include <stdlib.h>
+#include <string.h>
+
+#include <tarn/tarn.h>
+
+#include "bench.h"
+
+#if defined __AVX512F__
+enum { BYTES = 64 };
+#elif defined __AVX__
+enum { BYTES = 32 };
+#else
+enum { BYTES = 16 };
+#endif
+enum { LANES = BYTES / (int)sizeof(float), CHAINS = 12, TURNS = (1 << 24) / LANES, FLOATS = 1 << 26, PIECE = 1 << 20 };
+
+typedef float vec __attribute__((vector_size(BYTES)));
+
+#if defined __aarch64__
+#define IN_REGISTER(r) __asm__ volatile("" : "+w"(r))
+#elif defined __AVX512F__
+#define IN_REGISTER(r) __asm__ volatile("" : "+v"(r))
+#else
+#define IN_REGISTER(r) __asm__ volatile("" : "+x"(r))
+#endif
+
+/* ---- multiply and add: 12 independent chains hide the latency of each -------------------------------------------- */
+
+typedef struct fma_state {
+    int64_t threads;
+    float   sink[64];
+} fma_state;
+
+static void fma_piece(int64_t begin, int64_t end, void *state)
+{
+    vec a = (vec){0} + 1.0000001f, b = (vec){0} + 1e-9f, r[CHAINS];
+    for (int c = 0; c < CHAINS; c++) r[c] = a + (float)c;
+    for (int64_t i = begin * TURNS; i < end * TURNS; i++) {
+#pragma GCC unroll 12
+        for (int c = 0; c < CHAINS; c++) {
+            r[c] = r[c] * a + b;
+            IN_REGISTER(r[c]);
+        }
+    }
+    for (int c = 1; c < CHAINS; c++) r[0] += r[c];
+    ((fma_state *)state)->sink[begin % 64] = r[0][0];
+}
+
+static void *fma_prepare(const char *rest)
+{
+    fma_state *s = calloc(1, sizeof *s);
+    (void)rest;
+    if (s) s->threads = tn_threads();
+    return s;
+}
+
+/* 24 * 2^24 operations for each thread, a multiplication and an addition being two. */
+static void fma_run(void *state)
+{
+    tn_parallel_for(((fma_state *)state)->threads, 1, fma_piece, state);
+}
+
+/* ---- memory: the traffic of two arrays read and one written, none of which fits a cache --------------------------- */
+
+typedef struct arrays {
+    float *a, *b, *c;
+} arrays;
+
+static void triad_piece(int64_t begin, int64_t end, void *state)
+{
+    const arrays *s = state;
+    float *restrict a = s->a;
+    const float *restrict b = s->b, *restrict c = s->c;
+    for (int64_t i = begin; i < end; i++) a[i] = b[i] + 3 * c[i];
+}
+
+/* 12 * 2^26 bytes. */
+static void triad_run(void *state)
+{
+    tn_parallel_for(FLOATS, PIECE, triad_piece, state);
+}
+
+static void *arrays_prepare(const char *rest)
+{
+    arrays *s = malloc(sizeof *s);
+    (void)rest;
+    if (s) *s = (arrays){bench_numbers(FLOATS), bench_numbers(FLOATS), bench_numbers(FLOATS)};
+    return s;
+}
+
+static void arrays_drop(void *state)
+{
+    arrays *s = state;
+    free(s->a);
+    free(s->b);
+    free(s->c);
+    free(s);
+}
+
+int main(int argc, char **argv)
+{
+    static const bench_work works[] = {
+        {"fma", fma_prepare, fma_run, free}, {"triad", arrays_prepare, triad_run, arrays_drop}, {NULL, NULL, NULL, NULL}};
+    return bench_main(argc, argv, works);
+}
