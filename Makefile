@@ -16,7 +16,7 @@ CFLAGS    ?= -O3 -g
 PYTHON    ?= python3
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes
-BASE := -std=c11 -D_POSIX_C_SOURCE=200809L -ffp-contract=off -fno-math-errno -fPIC -fno-semantic-interposition -Iinclude
+BASE := -std=c11 -D_POSIX_C_SOURCE=200809L -ffp-contract=off -fno-math-errno -fno-trapping-math -fPIC -fno-semantic-interposition -Iinclude
 LIBS := -lm -lpthread
 
 ifdef SAN

@@ -254,7 +254,7 @@ static void new_line(printer *p)
 static void add_word(printer *p, const char *word, bool last)
 {
     int length = (int)strlen(word), width = LINE - p->x->rank;
-    if (p->used + length > width && p->used > p->x->rank) new_line(p);
+    if (p->used + length > width) new_line(p);
     memcpy(p->line + p->used, word, (size_t)length);
     p->used += length;
     if (!last) p->line[p->used++] = ' ';

@@ -300,13 +300,19 @@ bool tn_touch_rows(tn_tensor *y, int i, tn_ids ids)
     return true;
 }
 
-/* Does v's backward, or its value, stand on the values of table that are about to change? A plain lookup has copied
- * them. */
+/* Does v look rows of table up, and nothing more? Then it has copied what it needs. */
+static bool only_looks_up(const tn__node *v, const tn__node *table)
+{
+    for (int i = 0; i < v->pub.n_in; i++)
+        if (v->pub.in[i] && (!v->rows || i != v->rows->input || tn__node_of(v->pub.in[i])->root != table)) return false;
+    return true;
+}
+
+/* Does v's value or its backward stand on the values of table, which are about to change? */
 static bool needs_values(const tn__node *v, const tn__node *table)
 {
-    bool copies = v->rows && v->pub.n_in == 1;
-    for (int i = 0; i < v->pub.n_in && !copies; i++)
-        if (v->pub.in[i] && tn__node_of(v->pub.in[i])->root == table) return true;
+    for (int i = 0; i < v->pub.n_in; i++)
+        if (v->pub.in[i] && tn__node_of(v->pub.in[i])->root == table) return !only_looks_up(v, table);
     return false;
 }
 

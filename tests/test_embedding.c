@@ -13,7 +13,8 @@ static const double TOLERANCE = 1e-5;
 
 static void ck_near(double got, double want, const char *what, int64_t i)
 {
-    ck_assert_msg(fabs(got - want) <= TOLERANCE * fmax(1, fabs(want)), "%s[%lld] is %.9g, the reference says %.9g", what,
+    ck_assert_msg(fabs(got - want) <= TOLERANCE * fmax(1, fabs(want)), "%s[%lld] is %.9g, the reference says %.9g",
+                  what,
                   (long long)i, got, want);
 }
 
@@ -22,7 +23,7 @@ static tn_tensor *new_table(void)
     return tn_param(ps, TN_DIMS(ROWS, WIDTH), tn_normal(0, 1), "words.weight");
 }
 
-/* ---- the reference --------------------------------------------------------------------------------------------------- */
+/* ---- the reference --------------------------------------------------------------------------------------------- */
 
 static double row_norm(const tn_real *row, double p)
 {
@@ -55,7 +56,7 @@ static double frequency(const int32_t *ids, int64_t n, int32_t id, const tn_embe
     return o->scale_grad_by_freq ? (double)count : 1;
 }
 
-/* ---- comparing ------------------------------------------------------------------------------------------------------- */
+/* ---- comparing ------------------------------------------------------------------------------------------------- */
 
 static const unsigned modes[] = {TN_GRAD | TN_TRAIN, TN_GRAD, TN_TRAIN, TN_EVAL};
 
@@ -112,7 +113,7 @@ static void fill(tn_real *x, int64_t n, uint64_t stream)
     for (int64_t i = 0; i < n; i++) x[i] = (tn_real)(tn_rng_uniform(tn_rng_new(9, stream, 0, 0), (uint64_t)i) - 0.4);
 }
 
-/* ---- embedding ------------------------------------------------------------------------------------------------------- */
+/* ---- embedding ------------------------------------------------------------------------------------------------- */
 
 static void ck_embedding(const tn_tensor *y, const tn_real *before, const tn_embedding_options *o)
 {
@@ -156,12 +157,31 @@ START_TEST(nothing_looked_up)
     tn_tape_begin(t, TN_GRAD | TN_TRAIN);
     tn_tensor *y = tn_embedding(t, table, (tn_ids){NULL, 0}, option_sets[5]);
     tn_tensor *none = tn_embedding_bag(t, table, (tn_bags){{NULL, 0}, NULL, 0}, NULL, tn_embedding_bag_defaults());
-    tn_tensor *empty = tn_embedding_bag(t, table, (tn_bags){{NULL, 0}, offsets, 3}, NULL, tn_embedding_bag_defaults());
+    tn_tensor *empty = tn_embedding_bag(t, table, (tn_bags){{NULL, 0}, offsets, 3}, NULL,
+                                        tn_embedding_bag_defaults());
     ck_no_error();
     ck_assert(y->rank == 2 && y->size[0] == 0 && y->size[1] == WIDTH);
     ck_assert(none->rank == 2 && none->size[0] == 0 && none->size[1] == WIDTH);
     ck_assert(empty->rank == 2 && empty->size[0] == 3 && empty->size[1] == WIDTH);
     for (int64_t i = 0; i < empty->n; i++) ck_assert(empty->data[i] == 0);
+}
+END_TEST
+
+/* A row that occurs often is scaled once: what rounding leaves above the norm stays. */
+START_TEST(max_norm_once)
+{
+    enum { MANY = 100 };
+    int32_t ids[3 * MANY];
+    for (int k = 0; k < 3 * MANY; k++) ids[k] = k % MANY;
+    tn_embedding_options o = tn_embedding_defaults();
+    o.max_norm = 1;
+    tn_tensor *a = tn_param(ps, TN_DIMS(MANY, WIDTH), tn_uniform(1e12, 2e12), "a");
+    tn_tensor *b = tn_param(ps, TN_DIMS(MANY, WIDTH), tn_copy_of(a->data), "b");
+    tn_tape_begin(t, TN_TRAIN);
+    tn_embedding(t, a, (tn_ids){ids, MANY}, o);
+    tn_embedding(t, b, (tn_ids){ids, 3 * MANY}, o);
+    ck_no_error();
+    ck_assert_mem_eq(a->data, b->data, (size_t)a->n * sizeof *a->data);
 }
 END_TEST
 
@@ -195,7 +215,7 @@ START_TEST(max_norm_of_an_input)
 }
 END_TEST
 
-/* ---- embedding bag --------------------------------------------------------------------------------------------------- */
+/* ---- embedding bag --------------------------------------------------------------------------------------------- */
 
 /* Bags 1 and 4 are empty, bag 2 is one id three times over, the last one is all padding where that is row 3. */
 static const int64_t some_offsets[] = {0, 3, 3, 7, 9, 9, 11, 12};
@@ -308,17 +328,19 @@ START_TEST(many_bags)
     }
     tn_tensor *table = new_table();
     tn_tape_begin(t, TN_EVAL);
-    tn_tensor *y = tn_embedding_bag(t, table, (tn_bags){{ids, 2 * MANY}, offsets, MANY}, NULL, tn_embedding_bag_defaults());
+    tn_tensor *y = tn_embedding_bag(t, table, (tn_bags){{ids, 2 * MANY}, offsets, MANY}, NULL,
+                                    tn_embedding_bag_defaults());
     ck_no_error();
     for (int b = 0; b < MANY; b++)
         for (int d = 0; d < WIDTH; d++) {
             const tn_real *x = table->data + d;
-            ck_near((double)y->data[b * WIDTH + d], (double)(x[ids[2 * b] * WIDTH] + x[ids[2 * b + 1] * WIDTH]) / 2, "y", b);
+            ck_near((double)y->data[b * WIDTH + d], (double)(x[ids[2 * b] * WIDTH] + x[ids[2 * b + 1] * WIDTH]) / 2,
+                    "y", b);
         }
 }
 END_TEST
 
-/* ---- misuse ---------------------------------------------------------------------------------------------------------- */
+/* ---- misuse ---------------------------------------------------------------------------------------------------- */
 
 static const int32_t bad_ids[] = {0, 1, 2, 50321, -1};
 
@@ -384,7 +406,8 @@ static const bag_misuse bag_misuses[] = {
      "embedding_bag \"words\": offsets is NULL, and should hold 2"},
     {{{some_ids, 6}, NULL, 0}, TN_BAG_MEAN, true, false, 0, TN_EUSAGE,
      "embedding_bag \"words\": offsets is NULL, and should hold 1"},
-    {{{some_ids, 6}, beyond, -1}, TN_BAG_MEAN, false, false, 0, TN_EUSAGE, "embedding_bag \"words\": -1 bags of 6 ids"},
+    {{{some_ids, 6}, beyond, -1}, TN_BAG_MEAN, false, false, 0, TN_EUSAGE,
+     "embedding_bag \"words\": -1 bags of 6 ids"},
     {{{NULL, 6}, beyond, 1}, TN_BAG_MEAN, false, false, 0, TN_EUSAGE,
      "embedding_bag \"words\": ids is NULL, and should hold 6"},
     {{{bad_ids, 5}, beyond, 2}, TN_BAG_MEAN, false, false, 0, TN_EINDEX,
@@ -432,6 +455,7 @@ static void add(TCase *c)
 {
     tcase_add_loop_test(c, lookup, 0, 4 * SETS);
     tcase_add_test(c, nothing_looked_up);
+    tcase_add_test(c, max_norm_once);
     tcase_add_test(c, max_norm_order);
     tcase_add_test(c, max_norm_of_an_input);
     tcase_add_loop_test(c, bags, 0, 4 * BAG_CASES);

@@ -3,8 +3,8 @@
 #include "golden.h"
 #include "tests.h"
 
-/* How a case is run: on inputs of the tape; on parameters; on inputs that the op is given twice, so that its gradients
- * are added to what is there; on a tape that does not record. */
+/* How a case is run: on inputs of the tape; on parameters; on inputs that the op is given twice, so that its
+ * gradients are added to what is there; on a tape that does not record. */
 typedef enum way { AS_INPUTS, AS_PARAMS, TWICE, AS_EVAL, N_WAYS } way;
 static const char *const way_name[N_WAYS] = {"inputs", "params", "twice", "eval"};
 
@@ -137,8 +137,9 @@ static tn_tensor *run_embedding_bag(run *r)
     o.mode = (tn_bag_mode)whole(r, 0);
     o.include_last_offset = r->option[1] != 0;
     o.rows = embedding_options(r->option + 2);
-    if (o.include_last_offset) r->bags.n--;
-    return tn_embedding_bag(r->t, r->in[0], r->bags, r->in[1], o);
+    tn_bags bags = r->bags;
+    bags.n -= o.include_last_offset;
+    return tn_embedding_bag(r->t, r->in[0], bags, r->in[1], o);
 }
 
 static tn_tensor *run_masked_mean(run *r)
@@ -482,8 +483,8 @@ static bool same_shape(const tn_tensor *y, const tn_dims *shape)
     return true;
 }
 
-/* A parameter or another shape of it, which an op that has nothing to do may return, is no loss: so times 1. Twice with
- * half of dy each time makes the gradient of once. */
+/* A parameter or another shape of it, which an op that has nothing to do may return, is no loss: so times 1. Twice,
+ * with half of dy each time, makes the gradient of once. */
 static void backward(const golden_op *op, run *r, tn_tensor *y)
 {
     tn_real *dy = golden_reals(r->c->dy.value, r->c->dy.n);

@@ -287,6 +287,11 @@ START_TEST(max_norm_writes_only_what_nobody_needs)
     ck_assert_ptr_nonnull(tn_embedding(t, table, (tn_ids){ids, 1}, short_rows));
     ck_assert_double_eq_tol((double)table->data[0], 0.5, 1e-6);
     ck_assert_double_eq((double)table->data[4], 3); /* an untouched row */
+    static const int64_t offset[] = {0};
+    tn_embedding_bag_options bag = {.rows = short_rows};
+    tn_bags bags = {{ids, 1}, offset, 1};
+    ck_assert_ptr_nonnull(tn_embedding_bag(t, table, bags, NULL, bag)); /* a bag is a lookup too, and may follow one */
+    ck_assert_ptr_nonnull(tn_embedding_bag(t, table, bags, NULL, bag));
     tn_tensor *temporary = tn_square(t, table); /* is never written: what is read of it is scaled */
     ck_assert_double_eq_tol((double)tn_embedding(t, temporary, (tn_ids){ids, 1}, short_rows)->data[0], 0.25, 1e-6);
     ck_assert_double_eq_tol((double)tn_embedding(t, temporary, (tn_ids){(const int32_t[]){1}, 1}, short_rows)->data[0], 0.5, 1e-6);

@@ -76,6 +76,20 @@ START_TEST(normal_numbers)
 }
 END_TEST
 
+START_TEST(fill_gives_the_same_bits)
+{
+    tn_rng r = tn_rng_new(8, 0, 0, 0);
+    uint32_t bits[64];
+    for (uint64_t first = 0; first < 9; first++)
+        for (int64_t n = 0; n < 20; n++) {
+            memset(bits, 0xAA, sizeof bits);
+            tn_rng_fill(r, first, n, bits);
+            for (int64_t i = 0; i < n; i++) ck_assert_uint_eq(bits[i], tn_rng_bits(r, first + (uint64_t)i));
+            ck_assert_uint_eq(bits[n], 0xAAAAAAAA);
+        }
+}
+END_TEST
+
 START_TEST(below_and_shuffle)
 {
     tn_rng r = tn_rng_new(7, 0, 0, 0);
@@ -104,6 +118,7 @@ static void add(TCase *c)
     tcase_add_test(c, bits_are_fair_and_uncorrelated);
     tcase_add_test(c, uniform_numbers);
     tcase_add_test(c, normal_numbers);
+    tcase_add_test(c, fill_gives_the_same_bits);
     tcase_add_test(c, below_and_shuffle);
 }
 

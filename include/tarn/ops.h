@@ -74,7 +74,7 @@ tn_tensor *tn_logsumexp(tn_tape *t, tn_tensor *x, tn_dims dims, bool keep); /* l
  * error (recorded in the tape's error). */
 bool tn_argmax(tn_tape *t, const tn_tensor *x, int64_t dim, int32_t *index);
 
-tn_tensor *tn_softmax(tn_tape *t, tn_tensor *x, int64_t dim);     /* e^x / sum e^x along dim */
+tn_tensor *tn_softmax(tn_tape *t, tn_tensor *x, int64_t dim);     /* e^x / sum e^x along dim; of nothing but -inf: zeros */
 tn_tensor *tn_log_softmax(tn_tape *t, tn_tensor *x, int64_t dim); /* x - ln sum e^x */
 
 /* ---- products ------------------------------------------------------------------------------------------------------ */
@@ -134,7 +134,7 @@ tn_embedding_bag_options tn_embedding_bag_defaults(void);
 /* Each bag's rows of table (V, D), summed, averaged or their maximum per feature (the first occurrence wins a tie)
  * -> (bags.n, D), without the rows between. An empty bag gives 0 and no gradient. weights (bags.ids.n) multiplies the
  * rows, in mode sum only (else a usage error); NULL: ones. Offsets that do not start at 0, that decrease or that pass
- * the end are index errors. */
+ * the end are index errors; scale_grad_by_freq with the maximum is a usage error. */
 tn_tensor *tn_embedding_bag(tn_tape *t, tn_tensor *table, tn_bags bags, tn_tensor *weights,
                             tn_embedding_bag_options options);
 

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kernels.h"
+#include "gemm.h"
 
 extern const tn__kernels tn__kernels_base;
 
@@ -54,9 +54,8 @@ const tn__kernels *tn__kernels_get(void)
     return k;
 }
 
-/* gemm.c cuts it into the packed blocks of A and B. */
 size_t tn__gemm_scratch(int64_t m, int64_t n, int64_t k)
 {
-    (void)m, (void)n, (void)k;
-    return (size_t)TN_KC * (512 + 96) * sizeof(tn_real);
+    const int64_t columns = packed_columns(m, n), rows = least(m, MC);
+    return (size_t)(least(k, KC) * (columns + rows) + NARROW * columns) * sizeof(tn_real);
 }

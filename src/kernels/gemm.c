@@ -2,29 +2,24 @@
  * with rows for columns, because C is row-major.
  *
  * C is made of tiles, ROWS x COLS at most, whose elements stay in registers while k runs: a column of op(A), ROWS numbers
- * each spread over a vector, times a row of op(B), COLS numbers in two vectors. Around that, blocks: KC x NC of op(B) packed
+ * each spread over a vector, times a row of op(B), COLS numbers in VECS vectors. Around that, blocks: KC x NC of op(B) packed
  * for the second-level cache, MC x KC of op(A) beside it, both laid out in the order that the tiles read. KC is part of the
  * result (kernels.h); every other size is free. What is already in a good order is read where it stands. */
+#include "gemm.h"
 #include "isa.h"
 
-/* The registers hold ROWS * 2 sums, two vectors of B and one of A. */
+/* The registers hold ROWS * VECS sums, VECS vectors of B and one of A. Zen 4 spreads a number over 64 bytes only every
+ * second cycle: with 512 bits three products must share it. */
 #if defined __AVX512F__
-enum { ROWS = 12 };
+enum { ROWS = 8, VECS = 3 };
 #elif defined __AVX2__
-enum { ROWS = 6 };
+enum { ROWS = 6, VECS = 2 };
 #elif defined __aarch64__
-enum { ROWS = 8 };
+enum { ROWS = 8, VECS = 2 };
 #else
-enum { ROWS = 4 };
+enum { ROWS = 4, VECS = 2 };
 #endif
-enum { VECS = 2, COLS = VECS * WIDTH };
-enum { KC = TN_KC, MC = 96, NC = 512 };
-
-INLINE int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
+enum { COLS = VECS * WIDTH, LINE = 64 / (int)sizeof(tn_real) };
 /* One operand as op(X) is read: element (i, p) stands at x[i * row + p * col]; one of the two strides is 1. */
 typedef struct view {
     const tn_real *x;
@@ -64,7 +59,7 @@ static __attribute__((noinline)) void store_part(const tile *t, int rows, const 
     }
 }
 
-INLINE void store_tile(const tile *t, int rows, int vecs, vec sum[2 * ROWS][VECS])
+INLINE void store_tile(const tile *t, int rows, int vecs, vec sum[ROWS][VECS])
 {
     const bool    part = t->cols < vecs * WIDTH;
     tn_real       buffer[ROWS * COLS], *c = part ? buffer : t->c;
@@ -79,7 +74,11 @@ INLINE void store_tile(const tile *t, int rows, int vecs, vec sum[2 * ROWS][VECS
 
 /* An address per row would not fit in the registers: three rows share a pointer, whose steps are hidden from the compiler,
  * lest it make an address per row again. */
-#define HIDE(pointer) __asm__("" : "+r"(pointer))
+INLINE const tn_real *hidden(const tn_real *x)
+{
+    __asm__("" : "+r"(x));
+    return x;
+}
 
 /* rows, vecs and by_rows are constants wherever this is inlined: the sums live in registers. What C holds will be wanted
  * when they are done. */
@@ -87,8 +86,8 @@ INLINE void tile_run(const tile *t, int rows, int vecs, bool by_rows)
 {
     const int64_t  k = t->k, ldb = t->ldb, row = t->a.row, col = t->a.col;
     const tn_real *a = t->a.x, *b = t->b;
-    const tn_real *third[(2 * ROWS + 2) / 3];
-    vec            sum[2 * ROWS][VECS];
+    const tn_real *third[(ROWS + 2) / 3];
+    vec            sum[ROWS][VECS];
     UNROLL for (int q = 0; q < (rows + 2) / 3; q++) third[q] = a + 3 * q * row;
     UNROLL for (int i = 0; i < rows; i++)
     {
@@ -107,46 +106,35 @@ INLINE void tile_run(const tile *t, int rows, int vecs, bool by_rows)
             UNROLL for (int v = 0; v < vecs; v++) sum[i][v] = vec_fmadd(x, y[v], sum[i][v]);
         }
         a += col;
-        UNROLL for (int q = 0; by_rows && q < (rows + 2) / 3; q++)
-        {
-            HIDE(third[q]);
-            third[q]++;
-        }
+        if (by_rows)
+            UNROLL for (int q = 0; q < (rows + 2) / 3; q++) third[q] = hidden(third[q] + 1);
     }
     store_tile(t, rows, vecs, sum);
 }
 
 typedef void tile_fn(const tile *t);
 
-/* A function for each number of rows: ROWS of two vectors, or twice as many of one. _r reads A by rows, _c by columns. */
-#define TILES(X, r) X(r, 2) X(r, 1)
-#define TALL(X, r)  X(r, 1)
+/* A function for each number of rows and vectors; _r reads A by rows, _c by columns. */
 #define TILE(r, v)                                                             \
     static void tile_##r##x##v##_r(const tile *t) { tile_run(t, r, v, true); } \
     static void tile_##r##x##v##_c(const tile *t) { tile_run(t, r, v, false); }
 #define IN_TABLE(r, v) [v - 1][r - 1] = {tile_##r##x##v##_c, tile_##r##x##v##_r},
+#define FOUR(X, v)     X(1, v) X(2, v) X(3, v) X(4, v)
 
 #if defined __AVX512F__
-#define ALL(X)                                                                                            \
-    TILES(X, 1) TILES(X, 2) TILES(X, 3) TILES(X, 4) TILES(X, 5) TILES(X, 6) TILES(X, 7) TILES(X, 8)       \
-    TILES(X, 9) TILES(X, 10) TILES(X, 11) TILES(X, 12) TALL(X, 13) TALL(X, 14) TALL(X, 15) TALL(X, 16)    \
-    TALL(X, 17) TALL(X, 18) TALL(X, 19) TALL(X, 20) TALL(X, 21) TALL(X, 22) TALL(X, 23) TALL(X, 24)
+#define EIGHT(X, v) FOUR(X, v) X(5, v) X(6, v) X(7, v) X(8, v)
+#define ALL(X)      EIGHT(X, 1) EIGHT(X, 2) EIGHT(X, 3)
 #elif defined __AVX2__
-#define ALL(X)                                                                  \
-    TILES(X, 1) TILES(X, 2) TILES(X, 3) TILES(X, 4) TILES(X, 5) TILES(X, 6)     \
-    TALL(X, 7) TALL(X, 8) TALL(X, 9) TALL(X, 10) TALL(X, 11) TALL(X, 12)
+#define ALL(X) FOUR(X, 1) X(5, 1) X(6, 1) FOUR(X, 2) X(5, 2) X(6, 2)
 #elif defined __aarch64__
-#define ALL(X)                                                                                            \
-    TILES(X, 1) TILES(X, 2) TILES(X, 3) TILES(X, 4) TILES(X, 5) TILES(X, 6) TILES(X, 7) TILES(X, 8)       \
-    TALL(X, 9) TALL(X, 10) TALL(X, 11) TALL(X, 12) TALL(X, 13) TALL(X, 14) TALL(X, 15) TALL(X, 16)
+#define EIGHT(X, v) FOUR(X, v) X(5, v) X(6, v) X(7, v) X(8, v)
+#define ALL(X)      EIGHT(X, 1) EIGHT(X, 2)
 #else
-#define ALL(X)                                          \
-    TILES(X, 1) TILES(X, 2) TILES(X, 3) TILES(X, 4)     \
-    TALL(X, 5) TALL(X, 6) TALL(X, 7) TALL(X, 8)
+#define ALL(X) FOUR(X, 1) FOUR(X, 2)
 #endif
 
 ALL(TILE)
-static tile_fn *const tiles[VECS][2 * ROWS][2] = {ALL(IN_TABLE)}; /* [vectors - 1][rows - 1][A by rows] */
+static tile_fn *const tiles[VECS][ROWS][2] = {ALL(IN_TABLE)}; /* [vectors - 1][rows - 1][A by rows] */
 
 /* ---- packing ---------------------------------------------------------------------------------------------------- */
 
@@ -166,12 +154,17 @@ INLINE void turn_4x4(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx)
     *(quad_in_memory *)(to + 3 * ld) = (quad_in_memory)__builtin_shufflevector(ac_high, bd_high, 2, 6, 3, 7);
 }
 
-/* to[p * ld + i] = x[i * ldx + p] for i < n, p < k: four rows at a time, so that few streams are read at once. */
+/* to[p * ld + i] = x[i * ldx + p] for i < n, p < k: four rows at a time, so that few streams are read at once,
+ * and the next four asked for meanwhile. */
 static void pack_turned(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx, int64_t n, int64_t k)
 {
     int64_t i = 0, p;
     for (; i + 4 <= n; i += 4) {
-        for (p = 0; p + 4 <= k; p += 4) turn_4x4(to + p * ld + i, ld, x + i * ldx + p, ldx);
+        for (p = 0; p + 4 <= k; p += 4) {
+            if (i + 8 <= n && p % LINE == 0)
+                for (int64_t r = i + 4; r < i + 8; r++) __builtin_prefetch(x + r * ldx + p);
+            turn_4x4(to + p * ld + i, ld, x + i * ldx + p, ldx);
+        }
         for (; p < k; p++)
             for (int64_t r = i; r < i + 4; r++) to[p * ld + r] = x[r * ldx + p];
     }
@@ -179,11 +172,12 @@ static void pack_turned(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx, 
         for (p = 0; p < k; p++) to[p * ld + i] = x[i * ldx + p];
 }
 
-/* to[p * ld + i] = x[p * ldx + i] for i < n, p < k */
+/* to[p * ld + i] = x[p * ldx + i] for i < n, p < k. What is asked for ahead may lie past the end; nothing is read there. */
 static void pack_straight(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx, int64_t n, int64_t k)
 {
     for (int64_t p = 0; p < k; p++, to += ld, x += ldx) {
         int64_t i = 0;
+        for (int64_t ahead = 0; ahead < n; ahead += LINE) __builtin_prefetch(x + 8 * ldx + ahead);
         for (; i + WIDTH <= n; i += WIDTH) vec_store(to + i, vec_load(x + i));
         for (; i + 4 <= n; i += 4) *(quad_in_memory *)(to + i) = *(const quad_in_memory *)(x + i);
         for (; i < n; i++) to[i] = x[i];
@@ -219,30 +213,45 @@ typedef struct block {
     int64_t i, m, j, n, p, k;
 } block;
 
-/* The block's rows are shared out evenly over its panels: a thin last one would be slow. */
-typedef struct panels {
-    int64_t n, rows, longer; /* the first longer ones have rows + 1 */
-} panels;
+/* n shared out evenly over parts of at most most: a thin last part would be slow. */
+typedef struct parts {
+    int64_t n, size, longer; /* the first longer parts have size + 1 */
+} parts;
 
-static panels panels_of(const block *z)
+static parts parts_of(int64_t n, int64_t most)
 {
-    const int64_t most = z->n > WIDTH ? ROWS : 2 * ROWS, n = (z->m + most - 1) / most;
-    return (panels){n, z->m / n, z->m % n};
+    const int64_t parts_n = (n + most - 1) / most;
+    return (parts){parts_n, n / parts_n, n % parts_n};
+}
+
+INLINE int64_t part_size(const parts *all, int64_t q)
+{
+    return all->size + (q < all->longer);
+}
+
+static parts row_panels(const block *z)
+{
+    return parts_of(z->m, ROWS);
+}
+
+static parts column_panels(const block *z) /* in vectors */
+{
+    return parts_of((z->n + WIDTH - 1) / WIDTH, VECS);
 }
 
 /* How many terms to pack at a time: all of them if rows are to be turned, few if they are long and read across. */
 INLINE int64_t pack_step(view v, int64_t k)
 {
-    return v.col == 1 ? k : 32;
+    return v.col == 1 ? k : 8;
 }
 
 static void pack_a(const product *g, const block *z)
 {
-    const panels  all = panels_of(z);
+    const parts   all = row_panels(z);
     const int64_t step = pack_step(g->a, z->k);
     for (int64_t p = 0; p < z->k; p += step)
         for (int64_t q = 0, i = 0, r; q < all.n; q++, i += r) {
-            r = all.rows + (q < all.longer);
+            r = part_size(&all, q);
             pack_panel(g->packed_a + i * z->k + p * r, r, view_at(g->a, z->i + i, z->p + p), r, least(step, z->k - p));
         }
 }
@@ -250,40 +259,45 @@ static void pack_a(const product *g, const block *z)
 /* A last panel that is not full is always packed: reading it in place would run over the end of a row. */
 static void pack_b(const product *g, const block *z)
 {
+    const parts   all = column_panels(z);
     const int64_t step = pack_step(g->b, z->k);
     for (int64_t p = 0; p < z->k; p += step)
-        for (int64_t j = g->direct_b ? z->n / COLS * COLS : 0; j < z->n; j += COLS)
-            pack_panel(g->packed_b + j * z->k + p * COLS, COLS, view_at(g->b, z->j + j, z->p + p), least(COLS, z->n - j),
+        for (int64_t q = 0, j = 0, w; q < all.n; q++, j += w) {
+            w = part_size(&all, q) * WIDTH;
+            if (g->direct_b && j + w <= z->n) continue;
+            pack_panel(g->packed_b + j * z->k + p * w, w, view_at(g->b, z->j + j, z->p + p), least(w, z->n - j),
                        least(step, z->k - p));
+        }
 }
 
 /* One panel of A, which stays in the first-level cache, with each panel of B. */
-static void run_panel(const product *g, const block *z, int64_t i, int64_t rows)
+static void run_panel(const product *g, const block *z, const parts *columns, int64_t i, int64_t rows)
 {
     const bool direct = g->direct_a;
     tile       t = {.k = z->k, .ldc = g->ldc, .add = g->add || z->p > 0};
     t.a = direct ? view_at(g->a, z->i + i, z->p) : (view){g->packed_a + i * z->k, 1, rows};
-    for (int64_t j = 0; j < z->n; j += COLS) {
-        t.cols = least(COLS, z->n - j);
+    for (int64_t q = 0, j = 0, w; q < columns->n; q++, j += w) {
+        w = part_size(columns, q) * WIDTH;
+        t.cols = least(w, z->n - j);
         t.c = g->c + (z->i + i) * g->ldc + z->j + j;
         t.b = g->packed_b + j * z->k;
-        t.ldb = COLS;
-        if (g->direct_b && t.cols == COLS) t.b = view_at(g->b, z->j + j, z->p).x, t.ldb = g->b.col;
-        tiles[t.cols > WIDTH][rows - 1][direct && g->a.col == 1](&t);
+        t.ldb = w;
+        if (g->direct_b && t.cols == w) t.b = view_at(g->b, z->j + j, z->p).x, t.ldb = g->b.col;
+        tiles[w / WIDTH - 1][rows - 1][direct && g->a.col == 1](&t);
     }
 }
 
 static void run_panels(const product *g, const block *z)
 {
-    const panels all = panels_of(z);
-    for (int64_t q = 0, i = 0, r; q < all.n; q++, i += r) {
-        r = all.rows + (q < all.longer);
-        run_panel(g, z, i, r);
+    const parts rows = row_panels(z), columns = column_panels(z);
+    for (int64_t q = 0, i = 0, r; q < rows.n; q++, i += r) {
+        r = part_size(&rows, q);
+        run_panel(g, z, &columns, i, r);
     }
 }
 
-/* n cut evenly into blocks of at most most, each but the last a multiple of unit. */
-static int64_t even(int64_t n, int64_t most, int64_t unit)
+/* The size of blocks that cut n evenly: at most most, which is a multiple of unit, as each but the last is. */
+static int64_t block_size(int64_t n, int64_t most, int64_t unit)
 {
     const int64_t blocks = (n + most - 1) / most;
     return blocks <= 1 ? most : ((n + blocks - 1) / blocks + unit - 1) / unit * unit;
@@ -291,7 +305,7 @@ static int64_t even(int64_t n, int64_t most, int64_t unit)
 
 static void run_blocks(const product *g)
 {
-    const int64_t mc = even(g->m, MC, ROWS), nc = even(g->n, NC, COLS);
+    const int64_t mc = block_size(g->m, MC, ROWS), nc = block_size(g->n, NC, COLS);
     block         z;
     for (z.j = 0; z.j < g->n; z.j += nc) {
         z.n = least(nc, g->n - z.j);
@@ -327,9 +341,11 @@ static void run_narrow(const product *g, tn_real *turned)
     }
 }
 
+/* Where A must be turned, that costs as much as the lanes saved unless they are many. */
 static bool is_narrow(const product *g)
 {
-    return g->m >= WIDTH && g->n <= (g->a.row == 1 ? WIDTH - 1 : WIDTH / 2);
+    const int64_t lanes = (g->n + WIDTH - 1) / WIDTH * WIDTH;
+    return g->m >= WIDTH && g->n <= NARROW && (g->a.row == 1 ? 4 * g->n <= 3 * lanes : g->n <= WIDTH / 2);
 }
 
 void TN_K(gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const tn_real *a, int64_t lda, const tn_real *b,
@@ -340,10 +356,17 @@ void TN_K(gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const tn_real
         for (int64_t i = 0; i < m && !add; i++) memset(c + i * ldc, 0, (size_t)n * sizeof *c);
         return;
     }
+#if defined __AVX512F__
+    if (n <= 4 * WIDTH) { /* too few columns for tiles three vectors wide: narrower vectors are faster, the bits the same */
+        tn__gemm_avx2(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, add, scratch);
+        return;
+    }
+#endif
     g.packed_b = scratch;
-    g.packed_a = g.packed_b + KC * NC;
-    g.direct_a = n <= 256;
-    g.direct_b = !tb && m <= 256;
+    g.packed_a = g.packed_b + least(k, KC) * packed_columns(m, n);
+    /* By measurement: what is read a few times only, or is small, is not worth packing. */
+    g.direct_a = n <= (ta ? 256 : 384);
+    g.direct_b = !tb && (m <= 32 || (m <= 256 && n <= 256));
     if (is_narrow(&g))
         run_narrow(&g, g.packed_a);
     else

@@ -1,5 +1,6 @@
-/* bce_with_logits.c: binary cross-entropy of logits, one decision per number. With w = 1 + (pos_weight - 1) y the loss is
- * (1 - y) x + w log(1 + exp(-x)), and log(1 + exp(-x)) = max(-x, 0) + log(1 + exp(-|x|)): no term overflows. */
+/* bce_with_logits.c: binary cross-entropy of logits, one decision per number. With w = 1 + (pos_weight - 1) y the
+ * loss is (1 - y) x + w log(1 + exp(-x)), and log(1 + exp(-x)) = max(-x, 0) + log(1 + exp(-|x|)): no term
+ * overflows. */
 #include <math.h>
 
 #include "kernels/kernels.h"
@@ -12,7 +13,7 @@ static tn_reduction reduction_of(const tn_tensor *y)
     return *(const tn_reduction *)y->attr;
 }
 
-/* ---- pos_weight, broadcast ----------------------------------------------------------------------------------------- */
+/* ---- pos_weight, broadcast ------------------------------------------------------------------------------------- */
 
 static bool broadcasts(const tn_tensor *w, const tn_tensor *x)
 {
@@ -45,7 +46,7 @@ static void scale_positive(const tn_tensor *y, int64_t from, int64_t n, tn_real 
     for (int64_t k = 0; k < n && w; k++) scale[k] *= 1 + (weight_at(w, y->in[X], from + k) - 1) * target[k];
 }
 
-/* ---- loss and slope ------------------------------------------------------------------------------------------------ */
+/* ---- loss and slope -------------------------------------------------------------------------------------------- */
 
 /* log(1 + exp(-x)); the quotient makes up for what 1 + e rounds away. */
 static void softplus_minus(int64_t n, const tn_real *x, tn_real *out)
@@ -80,7 +81,7 @@ static void bce_slope(const tn_tensor *y, int64_t from, int64_t n, tn_real *out)
     for (int64_t k = 0; k < n; k++) out[k] = (1 - target[k]) - out[k];
 }
 
-/* ---- the op -------------------------------------------------------------------------------------------------------- */
+/* ---- the op ---------------------------------------------------------------------------------------------------- */
 
 static bool bce_shape(tn_tensor *y)
 {

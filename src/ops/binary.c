@@ -28,6 +28,17 @@ static row part(const tn_tensor *y, const tn__nest *w)
                  y->data + w->row * w->n, NULL};
 }
 
+/* Equal shapes, the case that even a single number must be fast in. */
+static inline bool is_whole(const tn_tensor *y)
+{
+    return y->in[0]->n == y->n && y->in[1]->n == y->n;
+}
+
+static inline row whole(const tn_tensor *y)
+{
+    return (row){y->n, 1, 1, y->in[0]->data, y->in[1]->data, y->data, NULL};
+}
+
 /* ---- forward ------------------------------------------------------------------------------------------------------- */
 
 TN__INLINE void value_loop(rule value, row r, tn_real *restrict out, int64_t a_step, int64_t b_step)
@@ -47,6 +58,10 @@ TN__INLINE void forward(tn_tensor *y, rule value)
 {
     tn__nest w;
     if (!y->n) return;
+    if (is_whole(y)) {
+        value_loop(value, whole(y), y->data, 1, 1);
+        return;
+    }
     tn__nest_broadcast(&w, y);
     do value_row(value, part(y, &w), y->data + w.row * w.n);
     while (tn__nest_next(&w));
@@ -96,6 +111,12 @@ TN__INLINE void backward(tn_tensor *y, int k, rule slope)
     if (!g) return;
     if (!y->n) {
         if (first) tn__zero(y->in[k]->n, g);
+        return;
+    }
+    if (is_whole(y)) {
+        row r = whole(y);
+        r.dy = dy;
+        slope_loop(slope, r, g, first, 1, 1);
         return;
     }
     tn__nest_broadcast(&w, y);

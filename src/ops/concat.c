@@ -27,7 +27,8 @@ static bool concat_shape(tn_tensor *y)
         if (!agree(x, y->in[i], dim))
             return tn_op_fail(y, TN_ESHAPE, "sizes differ: input 0 %s x input %d %s; they may at dimension %lld only",
                               TN_STR(x), i, TN_STR(y->in[i]), (long long)dim);
-        if (y->in[i]->size[dim] > INT64_MAX - sum) return tn_op_fail(y, TN_EMEMORY, "the sizes at the dimension overflow");
+        if (y->in[i]->size[dim] > INT64_MAX - sum)
+            return tn_op_fail(y, TN_EMEMORY, "the sizes at the dimension overflow");
         sum += y->in[i]->size[dim];
     }
     for (int d = 0; d < x->rank; d++) size[d] = d == dim ? sum : x->size[d];

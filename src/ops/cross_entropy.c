@@ -1,5 +1,5 @@
-/* cross_entropy.c: the classifier's loss, against labels or probabilities. A row costs two passes: the maximum, and the
- * sum of exponentials; its maximum and the sum's logarithm are all that backward needs. */
+/* cross_entropy.c: the classifier's loss, against labels or probabilities. A row costs two passes: the maximum,
+ * and the sum of exponentials; its maximum and the sum's logarithm are all that backward needs. */
 #include <math.h>
 #include <string.h>
 
@@ -8,10 +8,10 @@
 
 enum { LOGITS, LABEL_WEIGHT, TARGET = 1, PROB_WEIGHT };
 
-/* ---- a row's softmax ----------------------------------------------------------------------------------------------- */
+/* ---- a row's softmax ------------------------------------------------------------------------------------------- */
 
-/* Leaves x - max in shifted; returns log sum exp of it. With it, -log softmax is log_sum - shifted: two numbers that are
- * not negative, so nothing cancels however large the logits are. */
+/* Leaves x - max in shifted; returns log sum exp of it. With it, -log softmax is log_sum - shifted: two numbers
+ * that are not negative, so nothing cancels however large the logits are. */
 static tn_real log_sum_exp(const tn_tensor *y, int64_t row, tn_real *shifted)
 {
     const tn__kernels *kernels = tn__kernels_get();
@@ -56,7 +56,7 @@ static void add_spare(int64_t n, tn_real *gx, bool first, const tn_real *spare)
     if (!first) tn__kernels_get()->axpy(n, 1, spare, gx);
 }
 
-/* ---- labels -------------------------------------------------------------------------------------------------------- */
+/* ---- labels ---------------------------------------------------------------------------------------------------- */
 
 static bool label_shape(tn_tensor *y)
 {
@@ -92,7 +92,8 @@ static double label_loss(tn_tensor *y, int64_t row)
     int32_t label = l->labels.id[row];
     double loss = (1 - smoothing) * (double)(tn__class_weight(weight, label) * (log_sum - shifted[label]));
     if (smoothing > 0)
-        loss += smoothing / (double)n * (double)(log_sum * total_weight(weight, n) - weighted_sum(weight, n, shifted));
+        loss += smoothing / (double)n *
+                (double)(log_sum * total_weight(weight, n) - weighted_sum(weight, n, shifted));
     return loss;
 }
 
@@ -136,7 +137,7 @@ static void label_backward(tn_tensor *y)
     }
 }
 
-/* ---- probabilities ------------------------------------------------------------------------------------------------- */
+/* ---- probabilities --------------------------------------------------------------------------------------------- */
 
 static bool prob_shape(tn_tensor *y)
 {
@@ -198,7 +199,7 @@ static void prob_backward(tn_tensor *y)
     }
 }
 
-/* ---- the ops ------------------------------------------------------------------------------------------------------- */
+/* ---- the ops --------------------------------------------------------------------------------------------------- */
 
 typedef struct example {
     tn_dims                  logits;

@@ -1,5 +1,5 @@
-/* dropout.c: zeroes elements at random while training (Srivastava et al. 2014). The mask is a function of the op's random
- * stream and the element, so backward draws it again and nothing is saved. */
+/* dropout.c: zeroes elements at random while training (Srivastava et al. 2014). The mask is a function of the op's
+ * random stream and the element, so backward draws it again and nothing is saved. */
 #include "kernels/kernels.h"
 #include <tarn/op.h>
 #include <tarn/ops.h>

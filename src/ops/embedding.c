@@ -52,8 +52,8 @@ static void embedding_backward(tn_tensor *y)
     }
 }
 
-/* What is not the derivative of what is computed cannot be in a sample: padding that occurs, repeats whose gradient is
- * scaled, rows over max_norm. tests/test_embedding.c has those. */
+/* What is not the derivative of what is computed cannot be in a sample: padding that occurs, repeats whose
+ * gradient is scaled, rows over max_norm. tests/test_embedding.c has those. */
 static tn_tensor *embedding_sample(tn_tape *t, int k)
 {
     static const int32_t ids[] = {3, 0, 4, 0, 3, 3}, distinct[] = {4, 0, 2};

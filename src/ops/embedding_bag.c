@@ -1,5 +1,5 @@
-/* embedding_bag.c: bags of rows of a table, summed, averaged or their maximum, without the rows in between: forward reads
- * each row once into its bag's sum, backward adds each bag's gradient to its rows. */
+/* embedding_bag.c: bags of rows of a table, summed, averaged or their maximum, without the rows in between:
+ * forward reads each row once into its bag's sum, backward adds each bag's gradient to its rows. */
 #include <string.h>
 
 #include "kernels/kernels.h"
@@ -29,7 +29,7 @@ static tn_ids ids_in_bags(const embedding_bag *e)
     return (tn_ids){e->bags.ids.id, e->bags.n ? bag_end(e, e->bags.n - 1) : 0};
 }
 
-/* ---- shape --------------------------------------------------------------------------------------------------------- */
+/* ---- shape ----------------------------------------------------------------------------------------------------- */
 
 static bool check_offsets(const tn_tensor *y, const embedding_bag *e)
 {
@@ -38,7 +38,8 @@ static bool check_offsets(const tn_tensor *y, const embedding_bag *e)
     if (e->bags.n < 0 || ids < 0)
         return tn_op_fail(y, TN_EUSAGE, "%lld bags of %lld ids", (long long)e->bags.n, (long long)ids);
     if (n > 0 && !offset) return tn_op_fail(y, TN_EUSAGE, "offsets is NULL, and should hold %lld", (long long)n);
-    if (n > 0 && offset[0] != 0) return tn_op_fail(y, TN_EINDEX, "offsets[0] is %lld, it must be 0", (long long)offset[0]);
+    if (n > 0 && offset[0] != 0)
+        return tn_op_fail(y, TN_EINDEX, "offsets[0] is %lld, it must be 0", (long long)offset[0]);
     for (int64_t b = 1; b < n; b++)
         if (offset[b] < offset[b - 1])
             return tn_op_fail(y, TN_EINDEX, "offsets[%lld] is %lld, less than the %lld before it", (long long)b,
@@ -56,7 +57,8 @@ static bool check_modes(const tn_tensor *y, const embedding_bag *e)
     if (mode != TN_BAG_MEAN && mode != TN_BAG_SUM && mode != TN_BAG_MAX)
         return tn_op_fail(y, TN_EUSAGE, "mode %d is not TN_BAG_MEAN, TN_BAG_SUM or TN_BAG_MAX", (int)mode);
     if (mode == TN_BAG_MAX && e->options.rows.scale_grad_by_freq)
-        return tn_op_fail(y, TN_EUSAGE, "scale_grad_by_freq goes with TN_BAG_MEAN and TN_BAG_SUM, not with TN_BAG_MAX");
+        return tn_op_fail(y, TN_EUSAGE,
+                          "scale_grad_by_freq goes with TN_BAG_MEAN and TN_BAG_SUM, not with TN_BAG_MAX");
     if (!weights) return true;
     if (mode != TN_BAG_SUM) return tn_op_fail(y, TN_EUSAGE, "weights for each sample go with TN_BAG_SUM only");
     if (weights->rank != 1 || weights->n != e->bags.ids.n)
@@ -83,7 +85,7 @@ static bool embedding_bag_shape(tn_tensor *y)
     return tn__lookup_shape(y, ids, &e->options.rows, y->saved ? (int32_t *)y->saved + winners : NULL);
 }
 
-/* ---- forward ------------------------------------------------------------------------------------------------------- */
+/* ---- forward --------------------------------------------------------------------------------------------------- */
 
 /* The number of rows in a bag that are not padding. */
 static int64_t bag_size(const embedding_bag *e, int64_t b, int32_t padding)
@@ -181,7 +183,7 @@ static void embedding_bag_forward(tn_tensor *y)
     tn_parallel_for(y->size[0], 64, pool_bags, y);
 }
 
-/* ---- backward ------------------------------------------------------------------------------------------------------ */
+/* ---- backward -------------------------------------------------------------------------------------------------- */
 
 /* In the order of the ids, so that what adds up in a row does so in one order always. */
 static void add_rows(tn_tensor *y, int32_t padding)
@@ -245,7 +247,7 @@ static void embedding_bag_backward(tn_tensor *y)
     if (gw) weights_grad(y, padding, gw, first);
 }
 
-/* ---- the op -------------------------------------------------------------------------------------------------------- */
+/* ---- the op ---------------------------------------------------------------------------------------------------- */
 
 static tn_tensor *sample_bags(tn_tape *t, int64_t width, tn_bags bags, bool weighted, tn_embedding_bag_options o)
 {

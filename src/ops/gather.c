@@ -19,7 +19,7 @@ static bool check_rows(const tn_tensor *y, tn_ids rows)
     return tn__check_ids(y, rows, x->size[0]);
 }
 
-/* ---- gather -------------------------------------------------------------------------------------------------------- */
+/* ---- gather ---------------------------------------------------------------------------------------------------- */
 
 static bool gather_shape(tn_tensor *y)
 {
@@ -77,7 +77,7 @@ tn_tensor *tn_gather_rows(tn_tape *t, tn_tensor *x, tn_ids rows)
     return tn_apply(t, &tn__op_gather_rows, 1, &x, &rows);
 }
 
-/* ---- scatter-add --------------------------------------------------------------------------------------------------- */
+/* ---- scatter-add ----------------------------------------------------------------------------------------------- */
 
 static bool scatter_shape(tn_tensor *y)
 {

@@ -61,8 +61,8 @@ static void x_grad(const tn_tensor *y, tn_real *gx, bool first)
     const tn_real *weight = data_of(y->in[WEIGHT]), *x = y->in[X]->data, *g = tn_grad_out(y), *saved = y->saved;
     int64_t rows = count_rows(y), width = row_width(y);
     for (int64_t r = 0; r < rows; r++)
-        tn__kernels_get()->layer_norm_grad(width, x + r * width, weight, saved[2 * r], saved[2 * r + 1], g + r * width,
-                                           gx + r * width, first);
+        tn__kernels_get()->layer_norm_grad(width, x + r * width, weight, saved[2 * r], saved[2 * r + 1],
+                                           g + r * width, gx + r * width, first);
 }
 
 /* Of weight or of bias; the other is NULL, since the two may be one tensor. */
@@ -91,10 +91,12 @@ static void layer_norm_backward(tn_tensor *y)
 static tn_tensor *layer_norm_sample(tn_tape *t, int k)
 {
     static const struct { tn_dims x; int tail; bool weight, bias; double eps; } sample[] = {
-        {{2, {3, 5}}, 1, true, true, 1e-5},     {{2, {3, 5}}, 1, true, false, 1e-5}, {{2, {3, 5}}, 1, false, false, 1e-5},
-        {{2, {3, 5}}, 1, false, true, 0.1},     {{1, {4}}, 1, true, true, 1e-5},     {{3, {2, 3, 4}}, 2, true, true, 1e-5},
-        {{3, {2, 3, 4}}, 3, true, true, 1e-5},  {{2, {3, 1}}, 1, true, true, 0.1},   {{2, {0, 4}}, 1, true, true, 1e-5},
-        {{2, {3, 0}}, 1, true, true, 1e-5},     {{2, {2, 67}}, 1, true, true, 1e-5},
+        {{2, {3, 5}}, 1, true, true, 1e-5},    {{2, {3, 5}}, 1, true, false, 1e-5},
+        {{2, {3, 5}}, 1, false, false, 1e-5},  {{2, {3, 5}}, 1, false, true, 0.1},
+        {{1, {4}}, 1, true, true, 1e-5},       {{3, {2, 3, 4}}, 2, true, true, 1e-5},
+        {{3, {2, 3, 4}}, 3, true, true, 1e-5}, {{2, {3, 1}}, 1, true, true, 0.1},
+        {{2, {0, 4}}, 1, true, true, 1e-5},    {{2, {3, 0}}, 1, true, true, 1e-5},
+        {{2, {2, 67}}, 1, true, true, 1e-5},
     };
     if (k >= (int)(sizeof sample / sizeof *sample)) return NULL;
     tn_dims x = sample[k].x, tail = {.n = sample[k].tail};

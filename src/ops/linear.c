@@ -15,7 +15,8 @@ static int64_t count_rows(const tn_tensor *x)
 
 static bool reserve(tn_tensor *y, int64_t rows, int64_t in, int64_t out)
 {
-    return tn_alloc_scratch(y, tn__gemm_scratch(rows, out, in)) && tn_alloc_scratch(y, tn__gemm_scratch(rows, in, out)) &&
+    return tn_alloc_scratch(y, tn__gemm_scratch(rows, out, in)) &&
+           tn_alloc_scratch(y, tn__gemm_scratch(rows, in, out)) &&
            tn_alloc_scratch(y, tn__gemm_scratch(out, in, rows));
 }
 
@@ -40,7 +41,8 @@ static void linear_forward(tn_tensor *y)
     const tn__kernels *kernels = tn__kernels_get();
     const tn_tensor *weight = y->in[WEIGHT], *bias = y->in[BIAS];
     int64_t rows = count_rows(y), out = weight->size[0], in = weight->size[1];
-    kernels->gemm(false, true, rows, out, in, y->in[X]->data, in, weight->data, in, y->data, out, false, tn_scratch(y));
+    kernels->gemm(false, true, rows, out, in, y->in[X]->data, in, weight->data, in, y->data, out, false,
+                  tn_scratch(y));
     for (int64_t r = 0; r < rows && bias; r++) kernels->axpy(out, 1, bias->data, y->data + r * out);
 }
 

@@ -11,7 +11,7 @@ static bool check_reduction(const tn_tensor *y, tn_reduction r)
     return tn_op_fail(y, TN_EUSAGE, "reduction %d is not TN_MEAN, TN_SUM or TN_NONE", (int)r);
 }
 
-/* ---- pointwise ----------------------------------------------------------------------------------------------------- */
+/* ---- pointwise ------------------------------------------------------------------------------------------------- */
 
 static bool same_shape(const tn_tensor *a, const tn_tensor *b)
 {
@@ -69,7 +69,7 @@ void tn__pointwise_backward(tn_tensor *y, tn_reduction r, int i, tn__loss_loop *
     }
 }
 
-/* ---- row by row ---------------------------------------------------------------------------------------------------- */
+/* ---- row by row ------------------------------------------------------------------------------------------------ */
 
 int64_t tn__loss_classes(const tn_tensor *y)
 {

@@ -1,12 +1,12 @@
-/* loss.h: what the losses share. A pointwise loss compares x = in[0] with target = in[1] number by number; a row loss has
- * the classes in the last dimension of in[0], and one number for each row of them. */
+/* loss.h: what the losses share. A pointwise loss compares x = in[0] with target = in[1] number by number; a row
+ * loss has the classes in the last dimension of in[0], and one number for each row of them. */
 #ifndef TARN_OPS_LOSS_H
 #define TARN_OPS_LOSS_H
 
 #include <tarn/op.h>
 #include <tarn/ops.h>
 
-/* ---- pointwise ----------------------------------------------------------------------------------------------------- */
+/* ---- pointwise ------------------------------------------------------------------------------------------------- */
 
 enum { TN__LOSS_BLOCK = 1024 }; /* n at most, of one call of a loop */
 
@@ -17,7 +17,7 @@ bool tn__pointwise_shape(tn_tensor *y, tn_reduction r, bool batchmean); /* may i
 void tn__pointwise_forward(tn_tensor *y, tn_reduction r, tn__loss_loop *value);
 void tn__pointwise_backward(tn_tensor *y, tn_reduction r, int i, tn__loss_loop *slope); /* into in[i] */
 
-/* ---- row by row ---------------------------------------------------------------------------------------------------- */
+/* ---- row by row ------------------------------------------------------------------------------------------------ */
 
 typedef struct tn__label_loss {
     tn_ids                   labels;
@@ -38,7 +38,9 @@ double tn__label_total(const tn_tensor *weight, const tn__label_loss *l);
 
 /* Calls loss for each row, in order, and reduces; total is what the mean divides by. */
 typedef double tn__row_loss(tn_tensor *y, int64_t row);
-void    tn__row_loss_forward(tn_tensor *y, tn_reduction r, double total, tn__row_loss *loss);
-tn_real tn__row_grad_out(const tn_tensor *y, tn_reduction r, double total, int64_t row); /* d L / d (the row's loss) */
+void tn__row_loss_forward(tn_tensor *y, tn_reduction r, double total, tn__row_loss *loss);
+
+/* d L / d (the row's loss) */
+tn_real tn__row_grad_out(const tn_tensor *y, tn_reduction r, double total, int64_t row);
 
 #endif

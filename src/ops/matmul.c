@@ -1,12 +1,13 @@
-/* matmul.c: matrix products: vectors, batches that broadcast, operands taken transposed. A broadcast operand's gradient
- * adds up in place, product by product: nothing of the broadcast size is made. */
+/* matmul.c: matrix products: vectors, batches that broadcast, operands taken transposed. A broadcast operand's
+ * gradient adds up in place, product by product: nothing of the broadcast size is made. */
 #include <string.h>
 
 #include "kernels/kernels.h"
 #include <tarn/op.h>
 #include <tarn/ops.h>
 
-/* What y's products are: (m, k) x (k, n), one for each batch. The steps count matrices: 0 where an operand is broadcast. */
+/* What y's products are: (m, k) x (k, n), one for each batch. The steps count matrices: 0 where an operand is
+ * broadcast. */
 typedef struct product {
     bool    ta, tb;
     int64_t m, n, k, batches;
@@ -15,7 +16,7 @@ typedef struct product {
     bool    a_shared, b_shared; /* by several batches */
 } product;
 
-/* ---- shapes -------------------------------------------------------------------------------------------------------- */
+/* ---- shapes ---------------------------------------------------------------------------------------------------- */
 
 /* The last two sizes of a as (rows, columns) after transposition; a vector is one row. */
 static void left_sizes(const tn_tensor *a, bool ta, product *p)
@@ -72,8 +73,9 @@ static void fold(product *p, const tn_tensor *b)
 static bool fail(const tn_tensor *y, const char *what)
 {
     unsigned trans = *(const unsigned *)y->attr;
-    return tn_op_fail(y, TN_ESHAPE, "%s: a %s%s x b %s%s", what, TN_STR(y->in[0]), trans & TN_TRANS_A ? " transposed" : "",
-                      TN_STR(y->in[1]), trans & TN_TRANS_B ? " transposed" : "");
+    return tn_op_fail(y, TN_ESHAPE, "%s: a %s%s x b %s%s", what, TN_STR(y->in[0]),
+                      trans & TN_TRANS_A ? " transposed" : "", TN_STR(y->in[1]),
+                      trans & TN_TRANS_B ? " transposed" : "");
 }
 
 /* What does not depend on the batches fitting: false if they do not. */
@@ -136,7 +138,7 @@ static bool matmul_shape(tn_tensor *y)
     return reserve(y, &p);
 }
 
-/* ---- forward and backward ------------------------------------------------------------------------------------------ */
+/* ---- forward and backward -------------------------------------------------------------------------------------- */
 
 static product plan_folded(const tn_tensor *y)
 {
@@ -210,7 +212,7 @@ static void matmul_backward(tn_tensor *y)
     if (gb) right_grad(y, &p, gb, first);
 }
 
-/* ---- the op -------------------------------------------------------------------------------------------------------- */
+/* ---- the op ---------------------------------------------------------------------------------------------------- */
 
 static tn_tensor *matmul_sample(tn_tape *t, int k)
 {

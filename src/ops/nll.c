@@ -9,7 +9,8 @@ static bool nll_shape(tn_tensor *y)
 {
     const tn__label_loss *l = y->attr;
     if (l->options.label_smoothing != 0)
-        return tn_op_fail(y, TN_EUSAGE, "label_smoothing is %g, it must be 0 here: use tn_cross_entropy_with on the logits",
+        return tn_op_fail(y, TN_EUSAGE,
+                          "label_smoothing is %g, it must be 0 here: use tn_cross_entropy_with on the logits",
                           l->options.label_smoothing);
     return tn__row_loss_shape(y, y->in[WEIGHT], l->options.reduction) && tn__check_labels(y, l);
 }
@@ -48,9 +49,16 @@ static void nll_backward(tn_tensor *y)
 static tn_tensor *nll_sample(tn_tape *t, int k)
 {
     static const int32_t labels[] = {2, 0, 1, 4};
-    static const struct { tn_dims logp; int64_t rows; bool weight; tn_reduction reduction; int32_t ignore; } sample[] = {
-        {{2, {4, 5}}, 4, false, TN_MEAN, -100}, {{2, {4, 5}}, 4, true, TN_MEAN, 1},  {{2, {4, 5}}, 4, true, TN_SUM, 2},
-        {{2, {4, 5}}, 4, true, TN_NONE, 2},     {{1, {5}}, 1, true, TN_NONE, -100},  {{3, {2, 2, 5}}, 4, true, TN_NONE, 0},
+    static const struct {
+        tn_dims      logp;
+        int64_t      rows;
+        bool         weight;
+        tn_reduction reduction;
+        int32_t      ignore;
+    } sample[] = {
+        {{2, {4, 5}}, 4, false, TN_MEAN, -100}, {{2, {4, 5}}, 4, true, TN_MEAN, 1},
+        {{2, {4, 5}}, 4, true, TN_SUM, 2},      {{2, {4, 5}}, 4, true, TN_NONE, 2},
+        {{1, {5}}, 1, true, TN_NONE, -100},     {{3, {2, 2, 5}}, 4, true, TN_NONE, 0},
         {{2, {0, 5}}, 0, true, TN_SUM, -100},   {{2, {1, 5}}, 1, false, TN_SUM, 2},
     };
     if (k >= (int)(sizeof sample / sizeof *sample)) return NULL;

@@ -23,7 +23,7 @@ static const tn_real *target_at(const tn_tensor *y, int64_t from)
     return y->in[1]->data + from;
 }
 
-/* ---- the family ---------------------------------------------------------------------------------------------------- */
+/* ---- the family ------------------------------------------------------------------------------------------------ */
 
 static void mse_value(const tn_tensor *y, int64_t from, int64_t n, tn_real *out)
 {
@@ -76,7 +76,7 @@ static void huber_slope(const tn_tensor *y, int64_t from, int64_t n, tn_real *ou
 
 static const family mse = {mse_value, mse_slope}, l1 = {l1_value, l1_slope}, huber = {huber_value, huber_slope};
 
-/* ---- the ops ------------------------------------------------------------------------------------------------------- */
+/* ---- the ops --------------------------------------------------------------------------------------------------- */
 
 static bool shape(tn_tensor *y)
 {

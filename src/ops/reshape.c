@@ -21,7 +21,8 @@ static bool reshape_shape(tn_tensor *y)
     int hole = -1;
     for (int d = 0; d < shape.n && d < TN_MAX_RANK; d++) {
         if (shape.at[d] != -1) continue;
-        if (hole >= 0) return tn_op_fail(y, TN_EUSAGE, "sizes %d and %d are both -1: one at most can be inferred", hole, d);
+        if (hole >= 0)
+            return tn_op_fail(y, TN_EUSAGE, "sizes %d and %d are both -1: one at most can be inferred", hole, d);
         hole = d;
         shape.at[d] = 1;
     }

@@ -85,13 +85,15 @@ static void rms_norm_backward(tn_tensor *y)
 static tn_tensor *rms_norm_sample(tn_tape *t, int k)
 {
     static const struct { tn_dims x; bool weight; double eps; } sample[] = {
-        {{2, {3, 5}}, true, 1e-5},  {{2, {3, 5}}, false, 1e-5}, {{1, {4}}, true, 0.1},    {{3, {2, 3, 4}}, true, 1e-5},
-        {{2, {3, 1}}, true, 0.1},   {{2, {0, 4}}, true, 1e-5},  {{2, {3, 0}}, true, 0.1}, {{2, {2, 67}}, true, 1e-5},
+        {{2, {3, 5}}, true, 1e-5},    {{2, {3, 5}}, false, 1e-5},
+        {{1, {4}}, true, 0.1},        {{3, {2, 3, 4}}, true, 1e-5},
+        {{2, {3, 1}}, true, 0.1},     {{2, {0, 4}}, true, 1e-5},
+        {{2, {3, 0}}, true, 0.1},     {{2, {2, 67}}, true, 1e-5},
     };
     if (k >= (int)(sizeof sample / sizeof *sample)) return NULL;
     tn_dims x = sample[k].x;
-    return tn_rms_norm(t, tn_sample(t, x, -2, 2), sample[k].weight ? tn_sample(t, TN_DIMS(x.at[x.n - 1]), 0.5, 1.5) : NULL,
-                       sample[k].eps);
+    tn_tensor *weight = sample[k].weight ? tn_sample(t, TN_DIMS(x.at[x.n - 1]), 0.5, 1.5) : NULL;
+    return tn_rms_norm(t, tn_sample(t, x, -2, 2), weight, sample[k].eps);
 }
 
 const tn_op tn__op_rms_norm = {

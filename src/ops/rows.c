@@ -10,12 +10,12 @@ bool tn__check_ids(const tn_tensor *y, tn_ids ids, int64_t n)
     if (ids.n > 0 && !ids.id) return tn_op_fail(y, TN_EUSAGE, "ids is NULL, and should hold %lld", (long long)ids.n);
     for (int64_t k = 0; k < ids.n; k++)
         if (ids.id[k] < 0 || ids.id[k] >= n)
-            return tn_op_fail(y, TN_EINDEX, "id %d at position %lld is outside [0, %lld)", (int)ids.id[k], (long long)k,
-                              (long long)n);
+            return tn_op_fail(y, TN_EINDEX, "id %d at position %lld is outside [0, %lld)", (int)ids.id[k],
+                              (long long)k, (long long)n);
     return true;
 }
 
-/* ---- repeats ------------------------------------------------------------------------------------------------------- */
+/* ---- repeats --------------------------------------------------------------------------------------------------- */
 
 /* Of the hash table: a power of two, at least twice n. */
 static int64_t slots_for(int64_t n)
@@ -54,7 +54,7 @@ tn__repeats tn__find_repeats(tn_ids ids, void *room)
     return r;
 }
 
-/* ---- lookups with options ------------------------------------------------------------------------------------------ */
+/* ---- lookups with options -------------------------------------------------------------------------------------- */
 
 int32_t tn__padding_id(const tn_tensor *table, const tn_embedding_options *o)
 {
@@ -68,7 +68,8 @@ static bool check_options(const tn_tensor *y, const tn_embedding_options *o)
     if (o->padding_idx != TN_NO_PADDING && (o->padding_idx < -rows || o->padding_idx >= rows))
         return tn_op_fail(y, TN_EINDEX, "padding_idx %lld is outside [%lld, %lld)", (long long)o->padding_idx,
                           (long long)-rows, (long long)rows);
-    if (!(o->max_norm >= 0)) return tn_op_fail(y, TN_EUSAGE, "max_norm is %g, it must be 0 (off) or more", o->max_norm);
+    if (!(o->max_norm >= 0))
+        return tn_op_fail(y, TN_EUSAGE, "max_norm is %g, it must be 0 (off) or more", o->max_norm);
     if (o->max_norm > 0 && !(o->norm_type > 0))
         return tn_op_fail(y, TN_EUSAGE, "norm_type is %g, it must be more than 0", o->norm_type);
     return true;

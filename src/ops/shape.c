@@ -19,8 +19,8 @@ static bool same_shape(const tn_tensor *a, const tn_tensor *b)
 static bool mismatch(const tn_tensor *y, const char *const *names, int i, int j, int rank, int d)
 {
     const tn_tensor *a = y->in[i], *b = y->in[j];
-    return tn_op_fail(y, TN_ESHAPE, "sizes do not broadcast: %s %s x %s %s: dimension %d is %lld and %lld; equal sizes or "
-                      "a 1 go together", names[i], TN_STR(a), names[j], TN_STR(b), d - rank,
+    return tn_op_fail(y, TN_ESHAPE, "sizes do not broadcast: %s %s x %s %s: dimension %d is %lld and %lld; equal "
+                      "sizes or a 1 go together", names[i], TN_STR(a), names[j], TN_STR(b), d - rank,
                       (long long)size_at(a, rank, d), (long long)size_at(b, rank, d));
 }
 

@@ -1,5 +1,5 @@
-/* unary.c: the ops of one input, element by element. Each is its value and its slope, one line of mathematics each, and
- * a row that makes the op of them; the hot ones go by kernels. */
+/* unary.c: the ops of one input, element by element. Each is its value and its slope, one line of mathematics each,
+ * and a row that makes the op of them; the hot ones go by kernels. */
 #include "kernels/kernels.h"
 #include "shape.h"
 
@@ -347,7 +347,13 @@ tn_tensor *tn_gelu(tn_tape *t, tn_tensor *x) { return apply(t, &tn__op_gelu, x, 
 tn_tensor *tn_gelu_tanh(tn_tape *t, tn_tensor *x) { return apply(t, &tn__op_gelu_tanh, x, 0, 0); }
 tn_tensor *tn_silu(tn_tape *t, tn_tensor *x) { return apply(t, &tn__op_silu, x, 0, 0); }
 tn_tensor *tn_erf(tn_tape *t, tn_tensor *x) { return apply(t, &tn__op_erf, x, 0, 0); }
-tn_tensor *tn_clamp(tn_tape *t, tn_tensor *x, double low, double high) { return apply(t, &tn__op_clamp, x, low, high); }
-tn_tensor *tn_pow_number(tn_tape *t, tn_tensor *x, double exponent) { return apply(t, &tn__op_pow_number, x, exponent, 0); }
+tn_tensor *tn_clamp(tn_tape *t, tn_tensor *x, double low, double high)
+{
+    return apply(t, &tn__op_clamp, x, low, high);
+}
+tn_tensor *tn_pow_number(tn_tape *t, tn_tensor *x, double exponent)
+{
+    return apply(t, &tn__op_pow_number, x, exponent, 0);
+}
 tn_tensor *tn_add_number(tn_tape *t, tn_tensor *x, double k) { return apply(t, &tn__op_add_number, x, k, 0); }
 tn_tensor *tn_mul_number(tn_tape *t, tn_tensor *x, double k) { return apply(t, &tn__op_mul_number, x, k, 0); }

@@ -306,7 +306,8 @@ def make_reductions():
     low = Rnd('all low', grain=8)(3, 4) - 8192
     for op, f, shift in (('logsumexp', torch.logsumexp, 0), ('max', torch.amax, 0), ('min', torch.amin, 16384)):
         for dim in (0, 1):
-            case(op, 'all %s over %d' % ('high' if shift else 'low', dim), lambda t: f(t, (dim,)), [low + shift], (0, dim))
+            name = 'all %s over %d' % ('high' if shift else 'low', dim)
+            case(op, name, lambda t: f(t, (dim,)), [low + shift], (0, dim))
     case('logsumexp', 'extreme', lambda t: torch.logsumexp(t, (1,)), [rows], (0, 1))
     case('logsumexp', 'extreme, over all', lambda t: torch.logsumexp(t, (0, 1)), [rows], (0,))
     case('logsumexp', 'extreme, over the first', lambda t: torch.logsumexp(t, (0,)), [rows], (0, 0))
