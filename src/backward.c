@@ -210,14 +210,14 @@ static bool check_start(const tn_tape *t, const tn_tensor *y)
     if (t->state == TN__CLOSED) return tn_fail(t->err, TN_EUSAGE, "backward: no step has begun: call tn_tape_begin first");
     if (!(t->mode & TN_GRAD))
         return tn_fail(t->err, TN_EUSAGE, "backward: this step does not record: begin it with tn_tape_begin(t, TN_GRAD)");
-    const tn__node *v = tn__node_of(y);
-    if (y->tape != t || v->step != t->step || v->index >= t->n_nodes || t->node[v->index] != v)
+    if (!tn__is_on(t, y))
         return tn_fail(t->err, TN_EUSAGE, "backward: the loss %s is not of this tape and step", TN_STR(y));
     if (!tn__wants(y))
         return tn_fail(t->err, TN_EUSAGE, "backward: the loss depends on nothing that wants a gradient (parameters that are "
                        "not frozen, inputs with grad)");
-    if (tn__is_leaf_of_params(&v->root->pub))
-        return tn_fail(t->err, TN_EUSAGE, "backward: the loss is the parameter \"%s\" itself", v->root->pub.name);
+    const tn_tensor *root = &tn__node_of(y)->root->pub;
+    if (tn__is_leaf_of_params(root))
+        return tn_fail(t->err, TN_EUSAGE, "backward: the loss is the parameter \"%s\" itself", root->name);
     return true;
 }
 

@@ -59,7 +59,6 @@ typedef struct tn__node {
     struct tn__node *root;     /* whose data and gradient it shares; itself if nobody's */
     tn_real         *grad;     /* planned by backward; of a parameter: its dense gradient */
     int64_t          index;    /* on the tape, or in the params */
-    uint64_t         step;     /* the tape's begin that it belongs to */
     unsigned         flags;
     uint32_t         ordinal;  /* among the tape's random ops */
     tn__rows        *rows;
@@ -127,7 +126,7 @@ typedef enum tn__state { TN__CLOSED, TN__OPEN, TN__SPENT } tn__state;
 
 struct tn_tape {
     tn_error  *err;
-    uint64_t   seed, stream, count, step;
+    uint64_t   seed, stream, count;
     unsigned   mode;
     tn__state  state;
     tn__arena  arena;
@@ -138,6 +137,13 @@ struct tn_tape {
     size_t     scratch_bytes;
     tn__proposal *proposals;
 };
+
+/* Is x a tensor of t's current step? One of an earlier step is not, or its memory is a new tensor's by now. */
+static inline bool tn__is_on(const tn_tape *t, const tn_tensor *x)
+{
+    int64_t i = tn__node_of(x)->index;
+    return x->tape == t && i >= 0 && i < t->n_nodes && t->node[i] == tn__node_of(x);
+}
 
 int64_t    tn__tape_count_nodes(const tn_tape *t);
 tn_tensor *tn__tape_node(const tn_tape *t, int64_t i); /* in order of creation */

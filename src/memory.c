@@ -94,11 +94,12 @@ void *tn__arena_alloc(tn__arena *a, size_t bytes)
     if (bytes > PTRDIFF_MAX / 4) return NULL;
     size_t align = bytes >= ALIGN ? ALIGN : 16;
     size_t room = ((bytes ? bytes : 1) + align - 1) / align * align + RED_ZONE;
-    char *p = (char *)(((uintptr_t)a->at + align - 1) & ~(uintptr_t)(align - 1));
-    if (!a->at || p > a->end || room > (size_t)(a->end - p)) {
+    size_t skip = -(uintptr_t)a->at & (align - 1);
+    if (skip + room > (size_t)(a->end - a->at)) {
         if (!add_chunk(a, room)) return NULL;
-        p = a->at;
+        skip = 0;
     }
+    char *p = a->at + skip;
     a->at = p + room;
     UNPOISON(p, bytes);
     return p;

@@ -48,7 +48,6 @@ void tn_tape_begin(tn_tape *t, unsigned mode)
     }
     drop(t);
     t->mode = mode;
-    t->step++;
     t->count += (mode & TN_TRAIN) != 0;
     t->state = TN__OPEN;
 }
@@ -139,7 +138,6 @@ static tn__node *new_node(tn_tape *t, const char *who, int n, size_t attr_size)
     v->pub.n_in = n;
     v->pub.tape = t;
     v->root = v;
-    v->step = t->step;
     return v;
 }
 
@@ -157,9 +155,7 @@ static bool is_open(const tn_tape *t, const char *who)
  * AddressSanitizer a stale tensor is caught right here. */
 static bool is_current(const tn_tape *t, const tn_tensor *x)
 {
-    const tn__node *v = tn__node_of(x);
-    return tn__is_leaf_of_params(x) || (x->tape == t && v->step == t->step && v->index < t->n_nodes && v->index >= 0 &&
-                                        t->node[v->index] == v);
+    return tn__is_leaf_of_params(x) || tn__is_on(t, x);
 }
 
 static bool check_current(const tn_tape *t, const char *who, const tn_tensor *x, int i)
@@ -192,25 +188,24 @@ static bool check_input(const tn_tape *t, const tn_op *op, int i, tn_tensor *x)
     return true;
 }
 
-static bool check_call(const tn_tape *t, const tn_op *op, int n, tn_tensor *const *in)
+/* May op be applied to these inputs? *wanted: does one of them want a gradient? */
+static bool check_call(const tn_tape *t, const tn_op *op, int n, tn_tensor *const *in, bool *wanted)
 {
     if (!is_open(t, op->name)) return false;
     if (n < 0 || (op->n_in >= 0 && n != op->n_in))
         return tn_fail(t->err, TN_EUSAGE, "%s: takes %d inputs, was given %d", op->name, op->n_in, n);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         if (!check_input(t, op, i, in[i])) return false;
+        *wanted = *wanted || wants_gradient(t, in[i]);
+    }
     return true;
 }
 
-/* Decides whether y wants a gradient, and refuses one that nobody could compute. */
+/* Refuses a gradient that nobody could compute. */
 static bool mark_wanted(tn__node *v)
 {
-    const tn_tensor *y = &v->pub;
-    bool wanted = false;
-    for (int i = 0; i < y->n_in; i++) wanted = wanted || wants_gradient(y->tape, y->in[i]);
-    if (!wanted) return true;
-    if (!y->op->backward && y->op->forward)
-        return tn_op_fail(y, TN_EUSAGE, "has no gradient, and an input wants one: give it tn_detach(t, x)");
+    if (!v->pub.op->backward && v->pub.op->forward)
+        return tn_op_fail(&v->pub, TN_EUSAGE, "has no gradient, and an input wants one: give it tn_detach(t, x)");
     v->flags |= TN__WANTS;
     return true;
 }
@@ -230,7 +225,8 @@ static bool fill(tn__node *v)
 
 tn_tensor *tn_apply(tn_tape *t, const tn_op *op, int n, tn_tensor *const *in, const void *attr)
 {
-    if (!tn_ok(t) || !check_call(t, op, n, in)) return NULL;
+    bool wanted = false;
+    if (!tn_ok(t) || !check_call(t, op, n, in, &wanted)) return NULL;
     tn__node *v = new_node(t, op->name, n, op->attr_size);
     if (!v) return NULL;
     tn_tensor *y = &v->pub;
@@ -238,7 +234,7 @@ tn_tensor *tn_apply(tn_tape *t, const tn_op *op, int n, tn_tensor *const *in, co
     if (attr && op->attr_size) memcpy((void *)(uintptr_t)y->attr, attr, op->attr_size);
     y->op = op;
     y->n = -1; /* until shape sets it */
-    if (!mark_wanted(v) || !op->shape(y) || t->err->code) return NULL;
+    if ((wanted && !mark_wanted(v)) || !op->shape(y) || t->err->code) return NULL;
     if (y->n < 0) {
         tn_op_fail(y, TN_EUSAGE, "its shape function sets no shape: call tn_set_shape");
         return NULL;

@@ -1,8 +1,10 @@
-/* elementary.h: exp, log, tanh, erf and sigmoid of one number, without a branch, so that loops over them become vectors.
+/* elementary.h: exp, log, tanh, erf and sigmoid of one number, without a branch, so that loops over them
+ * become vectors.
  *
- * In float: reduce the argument (Cody & Waite, Software Manual for the Elementary Functions, 1980), then a polynomial that
- * is the best in the maximum norm (Remez), its coefficients rounded to float. Each is within 2 ulp over the whole range;
- * tests/test_kernels.c and tests/sweep.c measure it. In double they are libm's. */
+ * In float: reduce the argument (Cody & Waite, Software Manual for the Elementary Functions, 1980), then a
+ * polynomial that is the best in the maximum norm (Remez), its coefficients rounded to float. Each is
+ * within 2 ulp over the whole range; tests/test_kernels.c and tests/sweep.c measure it. In double they are
+ * libm's. */
 #ifndef TN__ELEMENTARY_H
 #define TN__ELEMENTARY_H
 
@@ -50,13 +52,14 @@ INLINE float at_most(float x, float bound)
     return x > bound ? bound : x;
 }
 
-/* ln 2 in two parts; the first has 15 bits, so that its product with an exponent is exact even without fma. */
+/* ln 2 in two parts; the first has 15 bits, so that its product with an exponent is exact even without
+ * fma. */
 #define LN2_HIGH 0x1.62e4p-1f
 #define LN2_LOW  0x1.7f7d1cp-20f
 
-/* x = n ln 2 + r, |r| <= ln 2 / 2, |x| < 2^20: returns exp(r) = (1 + r) + r^2 Q(r), where what 1 + r rounds away is added
- * to the small part. Adding 1.5 * 2^23 rounds to an integer, which stands in the low bits of the sum (an int conversion of
- * NaN would be undefined). */
+/* x = n ln 2 + r, |r| <= ln 2 / 2, |x| < 2^20: returns exp(r) = (1 + r) + r^2 Q(r), where what 1 + r
+ * rounds away is added to the small part. Adding 1.5 * 2^23 rounds to an integer, which stands in the low
+ * bits of the sum (an int conversion of NaN would be undefined). */
 INLINE float reduced_exp(float x, int32_t *n)
 {
     const float round = 0x1.8p23f;
@@ -153,8 +156,8 @@ INLINE float erf_of(float x)
 
 #endif
 
-/* exp(-|x|) = z never overflows: 1 / (1 + z) or, for x < 0, z / (1 + z). What the sum w = 1 + z rounded away is put back
- * to first order: q -= q e / w, where 1 / w is q or, for x < 0, 1 - q. */
+/* exp(-|x|) = z never overflows: 1 / (1 + z) or, for x < 0, z / (1 + z). What the sum w = 1 + z rounded
+ * away is put back to first order: q -= q e / w, where 1 / w is q or, for x < 0, 1 - q. */
 INLINE tn_real sigmoid_of(tn_real x)
 {
     tn_real z = exp_of(x < 0 ? x : -x);

@@ -1,15 +1,16 @@
-/* gemm.c: the product of two matrices, after Goto & van de Geijn (Anatomy of High-Performance Matrix Multiplication, 2008)
- * with rows for columns, because C is row-major.
+/* gemm.c: the product of two matrices, after Goto & van de Geijn (Anatomy of High-Performance Matrix
+ * Multiplication, 2008) with rows for columns, because C is row-major.
  *
- * C is made of tiles, ROWS x COLS at most, whose elements stay in registers while k runs: a column of op(A), ROWS numbers
- * each spread over a vector, times a row of op(B), COLS numbers in VECS vectors. Around that, blocks: KC x NC of op(B) packed
- * for the second-level cache, MC x KC of op(A) beside it, both laid out in the order that the tiles read. KC is part of the
- * result (kernels.h); every other size is free. What is already in a good order is read where it stands. */
+ * C is made of tiles, ROWS x COLS at most, whose elements stay in registers while k runs: a column of
+ * op(A), ROWS numbers each spread over a vector, times a row of op(B), COLS numbers in VECS vectors.
+ * Around that, blocks: KC x NC of op(B) packed for the second-level cache, MC x KC of op(A) beside it,
+ * both laid out in the order that the tiles read. KC is part of the result (kernels.h); every other size
+ * is free. What is already in a good order is read where it stands. */
 #include "gemm.h"
 #include "isa.h"
 
-/* The registers hold ROWS * VECS sums, VECS vectors of B and one of A. Zen 4 spreads a number over 64 bytes only every
- * second cycle: with 512 bits three products must share it. */
+/* The registers hold ROWS * VECS sums, VECS vectors of B and one of A. Zen 4 spreads a number over 64
+ * bytes only every second cycle: with 512 bits three products must share it. */
 #if defined __AVX512F__
 enum { ROWS = 8, VECS = 3 };
 #elif defined __AVX2__
@@ -20,7 +21,8 @@ enum { ROWS = 8, VECS = 2 };
 enum { ROWS = 4, VECS = 2 };
 #endif
 enum { COLS = VECS * WIDTH, LINE = 64 / (int)sizeof(tn_real) };
-/* One operand as op(X) is read: element (i, p) stands at x[i * row + p * col]; one of the two strides is 1. */
+/* One operand as op(X) is read: element (i, p) stands at x[i * row + p * col]; one of the two strides is
+ * 1. */
 typedef struct view {
     const tn_real *x;
     int64_t        row, col;
@@ -37,7 +39,7 @@ INLINE view view_at(view v, int64_t i, int64_t p)
     return v;
 }
 
-/* ---- a tile ----------------------------------------------------------------------------------------------------- */
+/* ---- a tile -------------------------------------------------------------------------------------------- */
 
 /* Where a tile reads and writes. cols: how many of its columns are in C. */
 typedef struct tile {
@@ -50,11 +52,13 @@ typedef struct tile {
     bool           add;
 } tile;
 
-/* The sums of a tile that sticks out of C, written by element. Not inlined: the registers are for tile_run. */
+/* The sums of a tile that sticks out of C, written by element. Not inlined: the registers are for
+ * tile_run. */
 static __attribute__((noinline)) void store_part(const tile *t, int rows, const tn_real *sum, int64_t lds)
 {
     for (int i = 0; i < rows; i++) {
         tn_real *c = t->c + i * t->ldc;
+        /* cppcheck-suppress uninitvar ; it does not see vec_store write */
         for (int64_t j = 0; j < t->cols; j++) c[j] = t->add ? c[j] + sum[i * lds + j] : sum[i * lds + j];
     }
 }
@@ -72,16 +76,16 @@ INLINE void store_tile(const tile *t, int rows, int vecs, vec sum[ROWS][VECS])
     if (part) store_part(t, rows, buffer, ldc);
 }
 
-/* An address per row would not fit in the registers: three rows share a pointer, whose steps are hidden from the compiler,
- * lest it make an address per row again. */
+/* An address per row would not fit in the registers: three rows share a pointer, whose steps are hidden
+ * from the compiler, lest it make an address per row again. */
 INLINE const tn_real *hidden(const tn_real *x)
 {
     __asm__("" : "+r"(x));
     return x;
 }
 
-/* rows, vecs and by_rows are constants wherever this is inlined: the sums live in registers. What C holds will be wanted
- * when they are done. */
+/* rows, vecs and by_rows are constants wherever this is inlined: the sums live in registers. What C holds
+ * will be wanted when they are done. */
 INLINE void tile_run(const tile *t, int rows, int vecs, bool by_rows)
 {
     const int64_t  k = t->k, ldb = t->ldb, row = t->a.row, col = t->a.col;
@@ -136,26 +140,30 @@ typedef void tile_fn(const tile *t);
 ALL(TILE)
 static tile_fn *const tiles[VECS][ROWS][2] = {ALL(IN_TABLE)}; /* [vectors - 1][rows - 1][A by rows] */
 
-/* ---- packing ---------------------------------------------------------------------------------------------------- */
+/* ---- packing ------------------------------------------------------------------------------------------- */
 
 typedef tn_real quad __attribute__((vector_size(4 * sizeof(tn_real))));
-typedef tn_real quad_in_memory __attribute__((vector_size(4 * sizeof(tn_real)), aligned(sizeof(tn_real)), may_alias));
+typedef tn_real quad_in_memory __attribute__((vector_size(4 * sizeof(tn_real)), aligned(sizeof(tn_real)),
+                                              may_alias));
 
 /* to[p * ld + i] = x[i * ldx + p] for i < 4, p < 4 */
 INLINE void turn_4x4(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx)
 {
     const quad a = (quad) * (const quad_in_memory *)x, b = (quad) * (const quad_in_memory *)(x + ldx);
-    const quad c = (quad) * (const quad_in_memory *)(x + 2 * ldx), d = (quad) * (const quad_in_memory *)(x + 3 * ldx);
-    const quad ac_low = __builtin_shufflevector(a, c, 0, 4, 1, 5), ac_high = __builtin_shufflevector(a, c, 2, 6, 3, 7);
-    const quad bd_low = __builtin_shufflevector(b, d, 0, 4, 1, 5), bd_high = __builtin_shufflevector(b, d, 2, 6, 3, 7);
+    const quad c = (quad) * (const quad_in_memory *)(x + 2 * ldx);
+    const quad d = (quad) * (const quad_in_memory *)(x + 3 * ldx);
+    const quad ac_low = __builtin_shufflevector(a, c, 0, 4, 1, 5), ac_high = __builtin_shufflevector(a, c, 2,
+                                                                                                     6, 3, 7);
+    const quad bd_low = __builtin_shufflevector(b, d, 0, 4, 1, 5), bd_high = __builtin_shufflevector(b, d, 2,
+                                                                                                     6, 3, 7);
     *(quad_in_memory *)to = (quad_in_memory)__builtin_shufflevector(ac_low, bd_low, 0, 4, 1, 5);
     *(quad_in_memory *)(to + ld) = (quad_in_memory)__builtin_shufflevector(ac_low, bd_low, 2, 6, 3, 7);
     *(quad_in_memory *)(to + 2 * ld) = (quad_in_memory)__builtin_shufflevector(ac_high, bd_high, 0, 4, 1, 5);
     *(quad_in_memory *)(to + 3 * ld) = (quad_in_memory)__builtin_shufflevector(ac_high, bd_high, 2, 6, 3, 7);
 }
 
-/* to[p * ld + i] = x[i * ldx + p] for i < n, p < k: four rows at a time, so that few streams are read at once,
- * and the next four asked for meanwhile. */
+/* to[p * ld + i] = x[i * ldx + p] for i < n, p < k: four rows at a time, so that few streams are read at
+ * once, and the next four asked for meanwhile. */
 static void pack_turned(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx, int64_t n, int64_t k)
 {
     int64_t i = 0, p;
@@ -172,7 +180,8 @@ static void pack_turned(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx, 
         for (p = 0; p < k; p++) to[p * ld + i] = x[i * ldx + p];
 }
 
-/* to[p * ld + i] = x[p * ldx + i] for i < n, p < k. What is asked for ahead may lie past the end; nothing is read there. */
+/* to[p * ld + i] = x[p * ldx + i] for i < n, p < k. What is asked for ahead may lie past the end; nothing
+ * is read there. */
 static void pack_straight(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx, int64_t n, int64_t k)
 {
     for (int64_t p = 0; p < k; p++, to += ld, x += ldx) {
@@ -195,7 +204,7 @@ static void pack_panel(tn_real *to, int64_t ld, view from, int64_t n, int64_t k)
         for (int64_t i = n; i < ld; i++) to[p * ld + i] = 0;
 }
 
-/* ---- the blocks ------------------------------------------------------------------------------------------------- */
+/* ---- the blocks ---------------------------------------------------------------------------------------- */
 
 /* C (m x n) = or += A B, where b is seen by its columns: element (j, p) of b is row p, column j of op(B). */
 typedef struct product {
@@ -239,7 +248,8 @@ static parts column_panels(const block *z) /* in vectors */
     return parts_of((z->n + WIDTH - 1) / WIDTH, VECS);
 }
 
-/* How many terms to pack at a time: all of them if rows are to be turned, few if they are long and read across. */
+/* How many terms to pack at a time: all of them if rows are to be turned, few if they are long and read
+ * across. */
 INLINE int64_t pack_step(view v, int64_t k)
 {
     return v.col == 1 ? k : 8;
@@ -252,7 +262,8 @@ static void pack_a(const product *g, const block *z)
     for (int64_t p = 0; p < z->k; p += step)
         for (int64_t q = 0, i = 0, r; q < all.n; q++, i += r) {
             r = part_size(&all, q);
-            pack_panel(g->packed_a + i * z->k + p * r, r, view_at(g->a, z->i + i, z->p + p), r, least(step, z->k - p));
+            pack_panel(g->packed_a + i * z->k + p * r, r, view_at(g->a, z->i + i, z->p + p), r,
+                       least(step, z->k - p));
         }
 }
 
@@ -265,8 +276,8 @@ static void pack_b(const product *g, const block *z)
         for (int64_t q = 0, j = 0, w; q < all.n; q++, j += w) {
             w = part_size(&all, q) * WIDTH;
             if (g->direct_b && j + w <= z->n) continue;
-            pack_panel(g->packed_b + j * z->k + p * w, w, view_at(g->b, z->j + j, z->p + p), least(w, z->n - j),
-                       least(step, z->k - p));
+            pack_panel(g->packed_b + j * z->k + p * w, w, view_at(g->b, z->j + j, z->p + p),
+                       least(w, z->n - j), least(step, z->k - p));
         }
 }
 
@@ -296,7 +307,8 @@ static void run_panels(const product *g, const block *z)
     }
 }
 
-/* The size of blocks that cut n evenly: at most most, which is a multiple of unit, as each but the last is. */
+/* The size of blocks that cut n evenly: at most most, which is a multiple of unit, as each but the last
+ * is. */
 static int64_t block_size(int64_t n, int64_t most, int64_t unit)
 {
     const int64_t blocks = (n + most - 1) / most;
@@ -321,10 +333,10 @@ static void run_blocks(const product *g)
     }
 }
 
-/* ---- a narrow C ------------------------------------------------------------------------------------------------- */
+/* ---- a narrow C ---------------------------------------------------------------------------------------- */
 
-/* C has fewer columns than a vector has lanes: its transpose is made instead, B^T A^T, NC of its columns at a time, with
- * the same chains (a product does not mind the order of its factors). */
+/* C has fewer columns than a vector has lanes: its transpose is made instead, B^T A^T, NC of its columns
+ * at a time, with the same chains (a product does not mind the order of its factors). */
 static void run_narrow(const product *g, tn_real *turned)
 {
     for (int64_t i = 0; i < g->m; i += NC) {
@@ -348,16 +360,18 @@ static bool is_narrow(const product *g)
     return g->m >= WIDTH && g->n <= NARROW && (g->a.row == 1 ? 4 * g->n <= 3 * lanes : g->n <= WIDTH / 2);
 }
 
-void TN_K(gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const tn_real *a, int64_t lda, const tn_real *b,
-                int64_t ldb, tn_real *c, int64_t ldc, bool add, void *scratch)
+void TN_K(gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const tn_real *a, int64_t lda,
+                const tn_real *b, int64_t ldb, tn_real *c, int64_t ldc, bool add, void *scratch)
 {
-    product g = {.m = m, .n = n, .k = k, .a = view_of(a, lda, ta), .b = view_of(b, ldb, !tb), .c = c, .ldc = ldc, .add = add};
+    product g = {.m = m, .n = n, .k = k, .a = view_of(a, lda, ta), .b = view_of(b, ldb, !tb), .c = c,
+                 .ldc = ldc, .add = add};
     if (k == 0) {
         for (int64_t i = 0; i < m && !add; i++) memset(c + i * ldc, 0, (size_t)n * sizeof *c);
         return;
     }
 #if defined __AVX512F__
-    if (n <= 4 * WIDTH) { /* too few columns for tiles three vectors wide: narrower vectors are faster, the bits the same */
+    /* Too few columns for tiles three vectors wide: narrower vectors are faster, and give the same bits. */
+    if (n <= 4 * WIDTH) {
         tn__gemm_avx2(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, add, scratch);
         return;
     }

@@ -6,8 +6,8 @@
 
 #include "kernels.h"
 
-/* Nobody reads the floating-point exception flags. GCC makes a vector of a loop with a comparison in it only when it may
- * raise them for the side not taken; clang always does. Values do not change. */
+/* Nobody reads the floating-point exception flags. GCC makes a vector of a loop with a comparison in it
+ * only when it may raise them for the side not taken; clang always does. Values do not change. */
 #if defined __GNUC__ && !defined __clang__
 #pragma GCC optimize("no-trapping-math")
 #endif
@@ -32,8 +32,8 @@ typedef tn_real vec_in_memory __attribute__((vector_size(VEC_BYTES), aligned(siz
 #define INLINE static inline __attribute__((always_inline, unused))
 #define UNROLL _Pragma("GCC unroll 32")
 
-/* Before a loop whose turns touch no element but their own: output and input may be the same array, and the compiler
- * need not prove that they are not one apart. */
+/* Before a loop whose turns touch no element but their own: output and input may be the same array, and
+ * the compiler need not prove that they are not one apart. */
 #if defined __clang__ && defined TN_DOUBLE /* calls of libm stay calls */
 #define ELEMENTWISE
 #elif defined __clang__
@@ -65,9 +65,8 @@ INLINE tn_real fmadd(tn_real a, tn_real b, tn_real c)
 /* The same for each lane. Both compilers make one instruction of it. */
 INLINE vec vec_fmadd(vec a, vec b, vec c)
 {
-    vec r;
-    UNROLL for (int l = 0; l < WIDTH; l++) r[l] = fmadd(a[l], b[l], c[l]);
-    return r;
+    UNROLL for (int l = 0; l < WIDTH; l++) c[l] = fmadd(a[l], b[l], c[l]);
+    return c;
 }
 
 INLINE vec vec_of(tn_real x)
@@ -85,17 +84,17 @@ INLINE void vec_store(tn_real *x, vec v)
     *(vec_in_memory *)x = (vec_in_memory)v;
 }
 
-/* ---- the kernels of this instruction set, as kernels.h describes them ------------------------------------------- */
+/* ---- the kernels of this instruction set, as kernels.h describes them ---------------------------------- */
 
 typedef void    unary_fn(int64_t n, const tn_real *x, tn_real *y);
 typedef void    grad_fn(int64_t n, const tn_real *x, const tn_real *g, tn_real *gx, bool first);
 typedef tn_real reduce_fn(int64_t n, const tn_real *x);
 
-void TN_K(gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const tn_real *a, int64_t lda, const tn_real *b,
-                int64_t ldb, tn_real *c, int64_t ldc, bool add, void *scratch);
+void TN_K(gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const tn_real *a, int64_t lda,
+                const tn_real *b, int64_t ldb, tn_real *c, int64_t ldc, bool add, void *scratch);
 #if defined __AVX512F__
-void tn__gemm_avx2(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const tn_real *a, int64_t lda, const tn_real *b,
-                   int64_t ldb, tn_real *c, int64_t ldc, bool add, void *scratch);
+void tn__gemm_avx2(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const tn_real *a, int64_t lda,
+                   const tn_real *b, int64_t ldb, tn_real *c, int64_t ldc, bool add, void *scratch);
 #endif
 
 unary_fn TN_K(exp), TN_K(log), TN_K(tanh), TN_K(erf), TN_K(sigmoid);
@@ -108,12 +107,12 @@ void      TN_K(axpy)(int64_t n, tn_real a, const tn_real *x, tn_real *y);
 unary_fn TN_K(softmax), TN_K(gelu), TN_K(gelu_tanh), TN_K(silu);
 grad_fn  TN_K(softmax_grad), TN_K(log_softmax_grad), TN_K(gelu_grad), TN_K(gelu_tanh_grad), TN_K(silu_grad);
 tn_real  TN_K(log_softmax)(int64_t n, const tn_real *x, tn_real *y);
-void     TN_K(layer_norm)(int64_t n, const tn_real *x, const tn_real *gamma, const tn_real *beta, tn_real eps, tn_real *y,
-                          tn_real *mean, tn_real *rstd);
+void     TN_K(layer_norm)(int64_t n, const tn_real *x, const tn_real *gamma, const tn_real *beta, tn_real eps,
+                          tn_real *y, tn_real *mean, tn_real *rstd);
 void     TN_K(layer_norm_grad)(int64_t n, const tn_real *x, const tn_real *gamma, tn_real mean, tn_real rstd,
                                const tn_real *g, tn_real *gx, bool first);
-void     TN_K(layer_norm_grad_params)(int64_t n, const tn_real *x, tn_real mean, tn_real rstd, const tn_real *g,
-                                      tn_real *ggamma, tn_real *gbeta);
+void     TN_K(layer_norm_grad_params)(int64_t n, const tn_real *x, tn_real mean, tn_real rstd,
+                                      const tn_real *g, tn_real *ggamma, tn_real *gbeta);
 
 extern const tn__kernels TN_K(kernels);
 

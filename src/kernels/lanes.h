@@ -25,7 +25,8 @@ INLINE lanes lanes_load(const tn_real *x)
     return s;
 }
 
-/* The first n (< 32) of x; the other lanes hold fill, which the caller chooses so that they count for nothing. */
+/* The first n (< 32) of x; the other lanes hold fill, which the caller chooses so that they count for
+ * nothing. */
 INLINE lanes lanes_load_some(int64_t n, const tn_real *x, tn_real fill)
 {
     tn_real all[TN_LANES];

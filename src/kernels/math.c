@@ -26,7 +26,7 @@ void TN_K(sigmoid)(int64_t n, const tn_real *x, tn_real *y)
     EACH(i, n) y[i] = sigmoid_of(x[i]);
 }
 
-/* ---- gelu (Hendrycks & Gimpel 2016) ----------------------------------------------------------------------------- */
+/* ---- gelu (Hendrycks & Gimpel 2016) -------------------------------------------------------------------- */
 
 /* The normal distribution's function and density. */
 INLINE tn_real normal_cdf(tn_real x)
@@ -58,7 +58,7 @@ void TN_K(gelu_grad)(int64_t n, const tn_real *x, const tn_real *g, tn_real *gx,
         EACH(i, n) gx[i] = fmadd(g[i], gelu_slope(x[i]), gx[i]);
 }
 
-/* ---- gelu, the tanh form ---------------------------------------------------------------------------------------- */
+/* ---- gelu, the tanh form ------------------------------------------------------------------------------- */
 
 static const tn_real SQRT_2_OVER_PI = (tn_real)0.79788456080286535588, CUBIC = (tn_real)0.044715;
 
@@ -88,7 +88,7 @@ void TN_K(gelu_tanh_grad)(int64_t n, const tn_real *x, const tn_real *g, tn_real
         EACH(i, n) gx[i] = fmadd(g[i], gelu_tanh_slope(x[i]), gx[i]);
 }
 
-/* ---- silu ------------------------------------------------------------------------------------------------------- */
+/* ---- silu ---------------------------------------------------------------------------------------------- */
 
 INLINE tn_real silu_slope(tn_real x)
 {

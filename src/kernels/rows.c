@@ -2,7 +2,7 @@
 #include "elementary.h"
 #include "lanes.h"
 
-/* ---- softmax ---------------------------------------------------------------------------------------------------- */
+/* ---- softmax ------------------------------------------------------------------------------------------- */
 
 /* The sum of exp(x - shift); the terms go to y, unless it is NULL. */
 static tn_real sum_exp(int64_t n, const tn_real *x, tn_real shift, tn_real *y)
@@ -47,7 +47,7 @@ void TN_K(softmax_grad)(int64_t n, const tn_real *y, const tn_real *g, tn_real *
 tn_real TN_K(log_softmax)(int64_t n, const tn_real *x, tn_real *y)
 {
     tn_real shift = shift_of(n, x);
-    tn_real l = log_of(sum_exp(n, x, shift, NULL)); /* the small part: x - shift - l keeps what x - (shift + l) would lose */
+    tn_real l = log_of(sum_exp(n, x, shift, NULL)); /* small beside shift: x - (shift + l) would lose bits */
     EACH(i, n) y[i] = x[i] - shift - l;
     return shift + l;
 }
@@ -61,15 +61,15 @@ void TN_K(log_softmax_grad)(int64_t n, const tn_real *y, const tn_real *g, tn_re
         EACH(i, n) gx[i] += fmadd(-s, exp_of(y[i]), g[i]);
 }
 
-/* ---- layer_norm (Ba, Kiros & Hinton 2016) ----------------------------------------------------------------------- */
+/* ---- layer_norm (Ba, Kiros & Hinton 2016) -------------------------------------------------------------- */
 
 INLINE tn_real or_one(const tn_real *gamma, int64_t i)
 {
     return gamma ? gamma[i] : 1;
 }
 
-void TN_K(layer_norm)(int64_t n, const tn_real *x, const tn_real *gamma, const tn_real *beta, tn_real eps, tn_real *y,
-                      tn_real *mean, tn_real *rstd)
+void TN_K(layer_norm)(int64_t n, const tn_real *x, const tn_real *gamma, const tn_real *beta, tn_real eps,
+                      tn_real *y, tn_real *mean, tn_real *rstd)
 {
     tn_real m = TN_K(sum)(n, x) / (tn_real)n;
     tn_real r = 1 / (tn_real)sqrt(TN_K(sum_sq_diff)(n, x, m) / (tn_real)n + eps);
@@ -82,8 +82,8 @@ void TN_K(layer_norm)(int64_t n, const tn_real *x, const tn_real *gamma, const t
 }
 
 /* The sums of d = g gamma and of d h, h = (x - mean) rstd. */
-INLINE void grad_sums(int64_t n, const tn_real *x, const tn_real *gamma, tn_real mean, tn_real rstd, const tn_real *g,
-                      lanes *sum_d, lanes *sum_dh)
+INLINE void grad_sums(int64_t n, const tn_real *x, const tn_real *gamma, tn_real mean, tn_real rstd,
+                      const tn_real *g, lanes *sum_d, lanes *sum_dh)
 {
     const vec m = vec_of(mean), r = vec_of(rstd);
     lanes     xs, gs;
@@ -97,8 +97,8 @@ INLINE void grad_sums(int64_t n, const tn_real *x, const tn_real *gamma, tn_real
     }
 }
 
-void TN_K(layer_norm_grad)(int64_t n, const tn_real *x, const tn_real *gamma, tn_real mean, tn_real rstd, const tn_real *g,
-                           tn_real *gx, bool first)
+void TN_K(layer_norm_grad)(int64_t n, const tn_real *x, const tn_real *gamma, tn_real mean, tn_real rstd,
+                           const tn_real *g, tn_real *gx, bool first)
 {
     lanes   sum_d = lanes_of(0), sum_dh = lanes_of(0);
     tn_real avg_d, avg_dh;
@@ -117,8 +117,8 @@ void TN_K(layer_norm_grad)(int64_t n, const tn_real *x, const tn_real *gamma, tn
 #undef GX
 }
 
-void TN_K(layer_norm_grad_params)(int64_t n, const tn_real *x, tn_real mean, tn_real rstd, const tn_real *g, tn_real *ggamma,
-                                  tn_real *gbeta)
+void TN_K(layer_norm_grad_params)(int64_t n, const tn_real *x, tn_real mean, tn_real rstd, const tn_real *g,
+                                  tn_real *ggamma, tn_real *gbeta)
 {
     if (ggamma)
         EACH(i, n) ggamma[i] = fmadd(g[i], (x[i] - mean) * rstd, ggamma[i]);

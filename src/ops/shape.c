@@ -24,15 +24,21 @@ static bool mismatch(const tn_tensor *y, const char *const *names, int i, int j,
                       (long long)size_at(a, rank, d), (long long)size_at(b, rank, d));
 }
 
+/* Does x change nothing of y's shape beside like: the same shape, or a single number? */
+static bool fits_in(const tn_tensor *x, const tn_tensor *like)
+{
+    return (x->n == 1 && x->rank <= like->rank) || same_shape(x, like);
+}
+
 bool tn__broadcast(tn_tensor *y, const char *const *names)
 {
-    int rank = 0, n_same = 1;
+    int rank = 0, n_fit = 0;
     int64_t size[TN_MAX_RANK];
     for (int i = 0; i < y->n_in; i++) {
         if (y->in[i]->rank > rank) rank = y->in[i]->rank;
-        if (i && same_shape(y->in[0], y->in[i])) n_same++;
+        n_fit += fits_in(y->in[i], y->in[0]);
     }
-    if (n_same == y->n_in) return tn_set_shape_like(y, y->in[0]);
+    if (n_fit == y->n_in) return tn_set_shape_like(y, y->in[0]);
     for (int d = 0; d < rank; d++) {
         int from = 0; /* the input that the size is of */
         for (int i = 0; i < y->n_in; i++) {
