@@ -1,4 +1,5 @@
-/* sweep.c: every float through every elementary function at every instruction set (about ten minutes). `make sweep`. */
+/* sweep.c: every float through every elementary function at every instruction set (about ten minutes).
+ * `make sweep`. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,7 +16,8 @@ int main(int argc, char **argv)
         worst w = sweep(&elementaries[i], argc > 1 ? strtoull(argv[1], NULL, 10) : 1);
         printf("%-8s", elementaries[i].name);
         for (int s = 0; s < N_ISAS; s++) {
-            if (tn__kernels_named(isas[s])) printf("  %s %.4f ulp at %a", isas[s], w.ulps[s], (double)w.at[s]);
+            if (tn__kernels_named(isas[s])) printf("  %s %.4f ulp at %a", isas[s], w.ulps[s],
+                                                   (double)w.at[s]);
             good = good && w.ulps[s] <= 2;
         }
         printf("  avx2 != avx512: %.0f\n", w.different);

@@ -5,13 +5,13 @@
 
 /* How a case is run: on inputs of the tape; on parameters; on inputs that the op is given twice, so that its
  * gradients are added to what is there; on a tape that does not record. */
-typedef enum way { AS_INPUTS, AS_PARAMS, TWICE, AS_EVAL, N_WAYS } way;
+typedef enum run_way { AS_INPUTS, AS_PARAMS, TWICE, AS_EVAL, N_WAYS } run_way;
 static const char *const way_name[N_WAYS] = {"inputs", "params", "twice", "eval"};
 
 /* A case at work. A layer puts its parameters into in. */
 typedef struct run {
     const golden_case *c;
-    way                way;
+    run_way            way;
     tn_error           err;
     tn_tape           *t;
     tn_params         *ps;
@@ -448,7 +448,7 @@ static void take_ids(run *r)
     r->bags = (tn_bags){r->ids, r->offset, offsets->n};
 }
 
-static void run_begin(run *r, const golden_case *c, way way)
+static void run_begin(run *r, const golden_case *c, run_way way)
 {
     *r = (run){.c = c, .way = way, .n_in = c->n_in, .option = c->option};
     r->ps = tn_params_new(1, &r->err);
@@ -528,7 +528,7 @@ static void check_run(const golden_op *op, run *r, golden_report *report)
 
 /* An op that writes its table wants a parameter, training mode does not go with evaluation, and a layer's names are
  * taken after the first time. */
-static bool fits(const golden_op *op, const golden_case *c, way way)
+static bool fits(const golden_op *op, const golden_case *c, run_way way)
 {
     if (c->after[0].given) return way == AS_PARAMS;
     if (way == TWICE) return strncmp(op->name, "nn_", 3) != 0;
@@ -537,7 +537,7 @@ static bool fits(const golden_op *op, const golden_case *c, way way)
 
 static void check_case(const golden_op *op, const golden_case *c, golden_report *report)
 {
-    for (way way = 0; way < N_WAYS; way++) {
+    for (run_way way = 0; way < N_WAYS; way++) {
         run r;
         if (!fits(op, c, way)) continue;
         run_begin(&r, c, way);

@@ -1,5 +1,6 @@
-/* test_kernels.c: every kernel, at every instruction set that the machine has, against a plain reference; and the promise
- * that the bits are the same at each with fused multiply-add, whatever the shape around an element. */
+/* test_kernels.c: every kernel, at every instruction set that the machine has, against a plain reference;
+ * and the promise that the bits are the same at each with fused multiply-add, whatever the shape around an
+ * element. */
 #ifndef _POSIX_C_SOURCE
 #define _POSIX_C_SOURCE 200809L /* setenv */
 #endif
@@ -32,7 +33,7 @@ static bool same_bits(const tn_real *x, const tn_real *y, int64_t n)
     return memcmp(x, y, (size_t)n * sizeof *x) == 0;
 }
 
-/* ---- gemm ------------------------------------------------------------------------------------------------------- */
+/* ---- gemm ---------------------------------------------------------------------------------------------- */
 
 static bool fuses(const tn__kernels *k)
 {
@@ -81,7 +82,8 @@ static void plain_gemm(const problem *g, bool fused, tn_real *c)
 
 enum { GUARD = 64 };
 
-/* slack: how much longer than needed the rows of each array are; off: how far from an aligned address it starts. */
+/* slack: how much longer than needed the rows of each array are; off: how far from an aligned address it
+ * starts. */
 static problem make_problem(int64_t m, int64_t n, int64_t k, int flags, int64_t slack, int64_t off)
 {
     problem g = {.ta = flags & 1, .tb = flags & 2, .add = flags & 4, .m = m, .n = n, .k = k};
@@ -114,15 +116,16 @@ static void check_gemm(int64_t m, int64_t n, int64_t k, int flags, int64_t slack
 {
     problem  g = make_problem(m, n, k, flags, slack, off);
     int64_t  size = m * g.ldc;
-    tn_real *want = malloc((size_t)(size + 1) * sizeof *want), *got = malloc((size_t)(size + 1) * sizeof *got);
+    tn_real *want = malloc((size_t)(size + 1) * sizeof *want);
+    tn_real *got = malloc((size_t)(size + 1) * sizeof *got);
     PER_ISA(t)
     {
         memcpy(want, g.c, (size_t)size * sizeof *want);
         memcpy(got, g.c, (size_t)size * sizeof *got);
         plain_gemm(&g, fuses(t), want);
         run_gemm(t, &g, got);
-        ck_assert_msg(same_bits(want, got, size), "%s %lldx%lldx%lld flags %d slack %lld", t->isa, (long long)m,
-                      (long long)n, (long long)k, flags, (long long)slack);
+        ck_assert_msg(same_bits(want, got, size), "%s %lldx%lldx%lld flags %d slack %lld", t->isa,
+                      (long long)m, (long long)n, (long long)k, flags, (long long)slack);
     }
     free(want), free(got);
     free_problem(&g, off);
@@ -130,20 +133,24 @@ static void check_gemm(int64_t m, int64_t n, int64_t k, int flags, int64_t slack
 
 START_TEST(gemm_small)
 {
-    static const int64_t sizes[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 15, 16, 17, 25, 31, 32, 33, 40, 49, 64, 65};
+    static const int64_t sizes[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 15, 16, 17, 25, 31, 32, 33, 40, 49, 64,
+                                    65};
     enum { N = sizeof sizes / sizeof *sizes };
     for (int i = 0; i < N; i++)
         for (int j = 0; j < N; j++)
-            for (int p = (i + j) % 4; p < N; p += 4) check_gemm(sizes[i], sizes[j], sizes[p], _i, p % 4, (i + j) % 3);
+            for (int p = (i + j) % 4; p < N; p += 4) check_gemm(sizes[i], sizes[j], sizes[p], _i, p % 4,
+                                                                (i + j) % 3);
 }
 END_TEST
 
 START_TEST(gemm_large)
 {
     static const int64_t shapes[][3] = {
-        {1, 1, 1000},  {1, 700, 300},  {2, 1100, 257}, {3, 515, 600},  {97, 33, 513},   {100, 130, 256}, {193, 97, 255},
-        {200, 10, 70}, {300, 2, 260},  {301, 1, 300},  {500, 7, 33},   {13, 1030, 520}, {257, 300, 64},  {64, 512, 1},
-        {385, 5, 784}, {128, 128, 128}, {96, 512, 256}, {1, 64, 64},   {290, 290, 290}, {7, 2000, 16},
+        {1, 1, 1000},  {1, 700, 300},  {2, 1100, 257},  {3, 515, 600},  {97, 33, 513},
+        {100, 130, 256}, {193, 97, 255}, {200, 10, 70},  {300, 2, 260},  {301, 1, 300},
+        {500, 7, 33},  {13, 1030, 520}, {257, 300, 64}, {64, 512, 1},   {385, 5, 784},
+        {128, 128, 128}, {96, 512, 256}, {1, 64, 64},   {290, 290, 290}, {7, 2000, 16},
+        {30, 800, 40}, {400, 790, 20}, {260, 16, 500},  {200, 769, 270},
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         check_gemm(shapes[i][0], shapes[i][1], shapes[i][2], _i, (int64_t)(i % 3) * 5, (int64_t)(i % 2));
@@ -162,7 +169,8 @@ START_TEST(gemm_random)
 }
 END_TEST
 
-/* A row alone is the row in its batch, and a column block is what it is in the whole: how threads cut a product. */
+/* A row alone is the row in its batch, and a column block is what it is in the whole: how threads cut a
+ * product. */
 START_TEST(gemm_cut)
 {
     for (int flags = 0; flags < 8; flags++) {
@@ -189,22 +197,24 @@ START_TEST(gemm_cut)
 }
 END_TEST
 
-/* ---- elementary functions --------------------------------------------------------------------------------------- */
+/* ---- elementary functions ------------------------------------------------------------------------------ */
 
 #ifndef TN_DOUBLE
 START_TEST(elementary_sweep)
 {
     worst w = sweep(&elementaries[_i], 997);
     for (int s = 0; s < N_ISAS; s++)
-        ck_assert_msg(w.ulps[s] <= 2, "%s %s: %g ulp at %a", elementaries[_i].name, isas[s], w.ulps[s], (double)w.at[s]);
+        ck_assert_msg(w.ulps[s] <= 2, "%s %s: %g ulp at %a", elementaries[_i].name, isas[s], w.ulps[s],
+                      (double)w.at[s]);
     ck_assert_double_eq(w.different, 0);
 }
 END_TEST
 #endif
 
 static const double specials[] = {
-    0.0,  -0.0,  INFINITY, -INFINITY, NAN,    1,    -1,   2,        -2,       0.5,      0x1p-126, -0x1p-126, 0x1p-149, -0x1p-149,
-    88.7, 88.73, 89,       -87.4,     -103.9, -104, -110, 0x1p-140, 0x1.fffffep127, -0x1.fffffep127, 9,       -20,
+    0.0,       -0.0,     INFINITY,  -INFINITY, NAN,  1,     -1,       2,    -2,   0.5,
+    0x1p-126,  -0x1p-126, 0x1p-149, -0x1p-149, 88.7, 88.73, 89,       -87.4, -103.9, -104,
+    -110,      0x1p-140, 0x1.fffffep127, -0x1.fffffep127, 9, -20,
 };
 enum { N_SPECIALS = sizeof specials / sizeof *specials };
 
@@ -226,35 +236,35 @@ START_TEST(elementary_specials)
         f->of(k)(N_SPECIALS, x, y);
         for (int i = 0; i < N_SPECIALS; i++) {
             tn_real exact = (tn_real)f->exact((double)x[i]);
-            ck_assert_msg(same_special((double)y[i], (double)exact), "%s %s(%a) = %a, not %a", k->isa, f->name, (double)x[i],
-                          (double)y[i], (double)exact);
+            ck_assert_msg(same_special((double)y[i], (double)exact), "%s %s(%a) = %a, not %a", k->isa,
+                          f->name, (double)x[i], (double)y[i], (double)exact);
         }
     }
 }
 END_TEST
 
-/* ---- arrays: any length and alignment, in place ----------------------------------------------------------------- */
+/* ---- arrays: any length and alignment, in place -------------------------------------------------------- */
 
 enum { MOST = 1100 };
-static const int64_t lengths[] = {0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 100, 257, 1000, 1027};
+static const int64_t lengths[] = {0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 100, 257, 1000,
+                                  1027};
 enum { N_LENGTHS = sizeof lengths / sizeof *lengths };
+
+typedef void grad_fn(int64_t n, const tn_real *x, const tn_real *g, tn_real *gx, bool first);
 
 typedef struct unary {
     const char *name;
     void (*(*of)(const tn__kernels *))(int64_t, const tn_real *, tn_real *);
     double (*f)(double);
     double (*slope)(double);
-    void (*(*grad)(const tn__kernels *))(int64_t, const tn_real *, const tn_real *, tn_real *, bool);
+    grad_fn *(*grad)(const tn__kernels *);
 } unary;
 
 TN__OF(gelu)
 TN__OF(gelu_tanh)
 TN__OF(silu)
-#define TN__GRAD_OF(name)                                                                                              \
-    static void (*grad_of_##name(const tn__kernels *k))(int64_t, const tn_real *, const tn_real *, tn_real *, bool)    \
-    {                                                                                                                  \
-        return k->name##_grad;                                                                                         \
-    }
+#define TN__GRAD_OF(name) \
+    static grad_fn *grad_of_##name(const tn__kernels *k) { return k->name##_grad; }
 TN__GRAD_OF(gelu)
 TN__GRAD_OF(gelu_tanh)
 TN__GRAD_OF(silu)
@@ -288,8 +298,8 @@ static const double TOLERANCE = sizeof(tn_real) == 4 ? 4e-7 : 1e-14;
 
 static void check_close(const char *what, double got, double want, double scale)
 {
-    ck_assert_msg(isnan(want) ? isnan(got) : fabs(got - want) <= TOLERANCE * (fabs(want) + scale), "%s: %.9g, not %.9g", what,
-                  got, want);
+    ck_assert_msg(isnan(want) ? isnan(got) : fabs(got - want) <= TOLERANCE * (fabs(want) + scale),
+                  "%s: %.9g, not %.9g", what, got, want);
 }
 
 START_TEST(unary_arrays)
@@ -305,7 +315,8 @@ START_TEST(unary_arrays)
             tn_real before = y[off], after = y[off + n + 1];
             u->of(k)(n, x + off, y + off + 1);
             ck_assert(y[off] == before && y[off + n + 1] == after);
-            for (int64_t i = 0; i < n; i++) check_close(u->name, (double)y[off + 1 + i], u->f((double)x[off + i]), 4);
+            for (int64_t i = 0; i < n; i++) check_close(u->name, (double)y[off + 1 + i],
+                                                        u->f((double)x[off + i]), 4);
             memcpy(z, x, sizeof x);
             u->of(k)(n, z + off, z + off);
             ck_assert_msg(same_bits(z + off, y + off + 1, n) || u->of == of_log, "%s in place", u->name);
@@ -334,7 +345,7 @@ START_TEST(unary_grads)
 }
 END_TEST
 
-/* ---- reductions and rows ---------------------------------------------------------------------------------------- */
+/* ---- reductions and rows ------------------------------------------------------------------------------- */
 
 /* What kernels.h says of 32 lanes, in plain words. */
 static tn_real plain_sum(int64_t n, const tn_real *x)
@@ -370,7 +381,8 @@ START_TEST(reductions)
             ck_assert(k->max(n, x + off) == most);
             memcpy(z, y, sizeof z);
             k->axpy(n, (tn_real)0.7, x + off, z);
-            for (int64_t i = 0; i < n; i++) ck_assert(z[i] == chain(fuses(k), (tn_real)0.7, x[off + i], y[i]));
+            for (int64_t i = 0; i < n; i++) ck_assert(z[i] == chain(fuses(k), (tn_real)0.7, x[off + i],
+                                                                    y[i]));
             ck_assert(z[n] == y[n]);
         }
 }
@@ -459,7 +471,8 @@ START_TEST(softmax_edges)
 }
 END_TEST
 
-static void check_layer_norm(const tn__kernels *k, int64_t n, const tn_real *x, const tn_real *gamma, const tn_real *beta)
+static void check_layer_norm(const tn__kernels *k, int64_t n, const tn_real *x, const tn_real *gamma,
+                             const tn_real *beta)
 {
     tn_real y[MOST], g[MOST], gx[MOST], twice[MOST], gg[MOST], gb[MOST], mean, rstd;
     double  m = 0, v = 0, r, avg_d = 0, avg_dh = 0;
@@ -473,7 +486,8 @@ static void check_layer_norm(const tn__kernels *k, int64_t n, const tn_real *x, 
     check_close("rstd", (double)rstd, r, r);
     for (int64_t i = 0; i < n; i++) {
         double h = ((double)x[i] - m) * r, d = (double)g[i] * (gamma ? (double)gamma[i] : 1);
-        check_close("layer_norm", (double)y[i], h * (gamma ? (double)gamma[i] : 1) + (beta ? (double)beta[i] : 0), 2 + 3 * r);
+        check_close("layer_norm", (double)y[i],
+                    h * (gamma ? (double)gamma[i] : 1) + (beta ? (double)beta[i] : 0), 2 + 3 * r);
         avg_d += d / (double)n, avg_dh += d * h / (double)n;
     }
     k->layer_norm_grad(n, x, gamma, mean, rstd, g, gx, true);
@@ -505,12 +519,13 @@ START_TEST(layer_norm_rows)
 }
 END_TEST
 
-/* ---- the same bits ---------------------------------------------------------------------------------------------- */
+/* ---- the same bits ------------------------------------------------------------------------------------- */
 
 enum { N_RESULTS = 24 };
 
 /* Every kernel but gemm (which has its own tests) on one row; each result in a row of its own. */
-static void run_all(const tn__kernels *k, int64_t n, const tn_real *x, const tn_real *g, tn_real out[N_RESULTS][MOST])
+static void run_all(const tn__kernels *k, int64_t n, const tn_real *x, const tn_real *g,
+                    tn_real out[N_RESULTS][MOST])
 {
     tn_real(*y)[MOST] = out;
     memset(out, 0, N_RESULTS * sizeof *out);
@@ -537,7 +552,8 @@ START_TEST(same_bits_with_fma)
     const tn__kernels *two = tn__kernels_named("avx2"), *five = tn__kernels_named("avx512");
     static tn_real     x[MOST], g[MOST], out[2][N_RESULTS][MOST];
     fill(x, MOST, 9), fill(g, MOST, 2);
-    for (int64_t i = 0; i < MOST; i++) x[i] = x[i] < 0 ? -x[i] : x[i]; /* log of a negative number: the sign of NaN is free */
+    /* The log of a negative number is NaN, whose sign is free. */
+    for (int64_t i = 0; i < MOST; i++) x[i] = x[i] < 0 ? -x[i] : x[i];
     if (!two || !five) return;
     for (int64_t n = 1; n < MOST - 8; n += 1 + n / 9) {
         run_all(two, n, x + n % 5, g, out[0]);
