@@ -138,11 +138,11 @@ struct tn_tape {
     tn__proposal *proposals;
 };
 
-/* Is x a tensor of t's current step? One of an earlier step is not, or its memory is a new tensor's by now. */
-static inline bool tn__is_on(const tn_tape *t, const tn_tensor *x)
+/* Is x a tensor of the current step of tape? One of an earlier step is not, or its memory is a new tensor's by now. */
+static inline bool tn__is_on(const tn_tape *tape, const tn_tensor *x)
 {
     int64_t i = tn__node_of(x)->index;
-    return x->tape == t && i >= 0 && i < t->n_nodes && t->node[i] == tn__node_of(x);
+    return x->tape == tape && i >= 0 && i < tape->n_nodes && tape->node[i] == tn__node_of(x);
 }
 
 int64_t    tn__tape_count_nodes(const tn_tape *t);

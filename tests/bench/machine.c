@@ -14,7 +14,7 @@ enum { BYTES = 32 };
 #else
 enum { BYTES = 16 };
 #endif
-enum { LANES = BYTES / (int)sizeof(float), CHAINS = 12, TURNS = (1 << 24) / LANES, FLOATS = 1 << 26, PIECE = 1 << 20 };
+enum { LANES = BYTES / (int)sizeof(float), TURNS = (1 << 24) / LANES, FLOATS = 1 << 26, PIECE = 1 << 20 };
 
 typedef float vec __attribute__((vector_size(BYTES)));
 
@@ -33,19 +33,23 @@ typedef struct fma_state {
     float   sink[64];
 } fma_state;
 
+/* Named variables: GCC keeps an array in memory. */
+#define EACH_CHAIN(f) f(r0) f(r1) f(r2) f(r3) f(r4) f(r5) f(r6) f(r7) f(r8) f(r9) f(r10) f(r11)
+#define START(r)      vec r = a;
+#define TURN(r)       r = r * a + b;
+#define HOLD(r)       IN_REGISTER(r);
+#define TOTAL(r)      total += r;
+
 static void fma_piece(int64_t begin, int64_t end, void *state)
 {
-    vec a = (vec){0} + 1.0000001f, b = (vec){0} + 1e-9f, r[CHAINS];
-    for (int c = 0; c < CHAINS; c++) r[c] = a + (float)c;
+    vec a = (vec){0} + 1.0000001f, b = (vec){0} + 1e-9f, total = {0};
+    EACH_CHAIN(START)
     for (int64_t i = begin * TURNS; i < end * TURNS; i++) {
-#pragma GCC unroll 12
-        for (int c = 0; c < CHAINS; c++) {
-            r[c] = r[c] * a + b;
-            IN_REGISTER(r[c]);
-        }
+        EACH_CHAIN(TURN)
+        EACH_CHAIN(HOLD)
     }
-    for (int c = 1; c < CHAINS; c++) r[0] += r[c];
-    ((fma_state *)state)->sink[begin % 64] = r[0][0];
+    EACH_CHAIN(TOTAL)
+    ((fma_state *)state)->sink[begin % 64] = total[0];
 }
 
 static void *fma_prepare(const char *rest)
