@@ -172,7 +172,31 @@ def lookup(rule, rows, bags, drawn):
     return run
 
 
-WORKS = dict(chain=chain, xor=xor, step=step, gpt=gpt, gelu=gelu, softmax=softmax, layer_norm=layer_norm, exp=exp, add=add)
+# ---- a classifier ----------------------------------------------------------------------------------------------------
+
+def bag(path, dim):
+    """One epoch of sparse SGD over the texts of a fastText file, in batches of 256 that are made before."""
+    rows = [line.split() for line in open(path, "rb")]
+    words = {w: i for i, w in enumerate(dict.fromkeys(w for r in rows for w in r[1:]))}
+    labels = {label: i for i, label in enumerate(sorted({r[0] for r in rows}))}
+    batches = []
+    for begin in range(0, len(rows), 256):
+        part = rows[begin:begin + 256]
+        sizes = [0] + [len(r) - 1 for r in part[:-1]]
+        batches.append((torch.tensor([words[w] for r in part for w in r[1:]]), torch.tensor(sizes).cumsum(0),
+                        torch.tensor([labels[r[0]] for r in part])))
+    e, out = nn.EmbeddingBag(len(words), int(dim), mode="mean", sparse=True), nn.Linear(int(dim), len(labels))
+    o = torch.optim.SGD([*e.parameters(), *out.parameters()], lr=5.0)
+
+    def run():
+        for ids, offsets, y in batches:
+            o.zero_grad(set_to_none=True)
+            F.cross_entropy(out(e(ids, offsets)), y).backward()
+            o.step()
+    return run
+
+
+WORKS = dict(bag=bag, chain=chain, xor=xor, step=step, gpt=gpt, gelu=gelu, softmax=softmax, layer_norm=layer_norm, exp=exp, add=add)
 WORKS.update({rule: (lambda rule: lambda *a: lookup(rule, *a))(rule) for rule in RULES})
 
 

@@ -1,0 +1,112 @@
+/* encoder.c: a text as ids. */
+#include "encoder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void text_encoder_free(text_encoder *e)
+{
+    text_vocabulary_free(&e->words);
+    text_tokens_free(&e->tokens);
+    free(e->hash);
+    free(e->word);
+    *e = (text_encoder){.settings = e->settings};
+}
+
+int64_t text_encoder_rows(const text_encoder *e)
+{
+    return e->words.n + (e->settings.ngrams > 1 || e->settings.subwords ? e->settings.buckets : 0);
+}
+
+bool text_encoder_learn(text_encoder *e, text_span text, tn_error *err)
+{
+    text_token token;
+
+    if (!text_tokens_begin(&e->tokens, e->settings.kind, text, err)) return false;
+    while (text_tokens_next(&e->tokens, &token))
+        if (text_vocabulary_add(&e->words, token, err) < 0) return false;
+    return true;
+}
+
+static int32_t bucket_of(const text_encoder *e, uint64_t hash)
+{
+    hash ^= hash >> 32;
+    hash *= 0xD6E8FEB86659FD93u; /* odd, with half of its bits set: the upper half depends on all bits */
+    return e->words.n + (int32_t)((hash >> 32) * (uint64_t)e->settings.buckets >> 32);
+}
+
+/* The first byte of the next character. */
+static int64_t next_character(const char *s, int64_t i)
+{
+    do i++;
+    while (((unsigned char)s[i] & 0xC0) == 0x80);
+    return i;
+}
+
+/* The pieces of <word>, but for the whole of it; what spelling tricks leave of a word is still there. A word has two
+ * characters or more. */
+static void encode_pieces(text_encoder *e, text_span word, text_ids *ids)
+{
+    char   *s = e->word;
+    int64_t n = (int64_t)word.n + 2;
+
+    s[0] = '<';
+    memcpy(s + 1, word.s, word.n);
+    s[n - 1] = '>';
+    s[n] = 0;
+    if (next_character(s, 1) == n - 1) return;
+    for (int64_t i = 0; i < n; i = next_character(s, i))
+        for (int64_t j = i, length = 1; j < n && length <= e->settings.subwords; length++) {
+            j = next_character(s, j);
+            if (length >= TEXT_MIN_PIECE && j - i < n)
+                ids->id[ids->n++] = bucket_of(e, text_hash((text_span){s + i, (size_t)(j - i)}) + 1);
+        }
+}
+
+/* Single tokens: the known ones become ids; all of their hashes are kept. Returns how many there were. */
+static int64_t encode_tokens(text_encoder *e, text_ids *ids)
+{
+    bool       pieces = e->settings.subwords && e->settings.kind != TEXT_CHAR;
+    text_token token;
+    int64_t    n = 0;
+
+    while (text_tokens_next(&e->tokens, &token)) {
+        int32_t id = text_vocabulary_find(&e->words, token);
+        if (id >= 0) ids->id[ids->n++] = id;
+        if (pieces) encode_pieces(e, token.text, ids);
+        e->hash[n++] = token.hash;
+    }
+    return n;
+}
+
+/* Runs of 2 to N neighbours, each as one number in the buckets. */
+static void encode_ngrams(const text_encoder *e, int64_t n, text_ids *ids)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t hash = e->hash[i];
+        for (int64_t j = i + 1; j < n && j < i + e->settings.ngrams; j++) {
+            hash = hash * 0x9E3779B97F4A7C15u + e->hash[j];
+            ids->id[ids->n++] = bucket_of(e, hash);
+        }
+    }
+}
+
+/* How many ids a text of n bytes has at most: a token takes a byte at least, and a word of k characters, k > 1, has
+ * less than 2k pieces of each length. */
+static int64_t most_ids(const text_settings *s, int64_t n)
+{
+    return n * (s->ngrams + 2 * (s->subwords ? s->subwords - TEXT_MIN_PIECE + 1 : 0));
+}
+
+bool text_encode(text_encoder *e, text_span text, text_ids *ids, tn_error *err)
+{
+    int64_t n = (int64_t)text.n;
+
+    if (!text_tokens_begin(&e->tokens, e->settings.kind, text, err) ||
+        !text_reserve(&e->hash, &e->hash_room, n, sizeof *e->hash, err) ||
+        !text_reserve(&e->word, &e->word_room, n + 8, 1, err) ||
+        !text_reserve(&ids->id, &ids->room, ids->n + most_ids(&e->settings, n), sizeof *ids->id, err))
+        return false;
+    encode_ngrams(e, encode_tokens(e, ids), ids);
+    return true;
+}

@@ -1,0 +1,49 @@
+/* memory.c: spans of bytes and arrays that grow. */
+#include "memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+text_span text_span_of(const char *string)
+{
+    return (text_span){string, strlen(string)};
+}
+
+bool text_span_equal(text_span a, text_span b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.s, b.s, a.n) == 0);
+}
+
+bool text_reserve(void *array, int64_t *room, int64_t need, size_t size, tn_error *err)
+{
+    void   *old, *grown;
+    int64_t wanted = *room + *room / 2;
+
+    if (need <= *room) return true;
+    if (wanted < need) wanted = need;
+    if (wanted < 16) wanted = 16;
+    memcpy(&old, array, sizeof old);
+    grown = (uint64_t)wanted > SIZE_MAX / size ? NULL : realloc(old, (size_t)wanted * size);
+    if (!grown)
+        return tn_fail(err, TN_EMEMORY, "out of memory: no room for %lld elements of %zu bytes", (long long)wanted,
+                       size);
+    memcpy(array, &grown, sizeof grown);
+    *room = wanted;
+    return true;
+}
+
+bool text_buffer_add(text_buffer *b, const char *s, size_t n, tn_error *err)
+{
+    if (n > (size_t)(INT64_MAX / 2 - b->n) || !text_reserve(&b->s, &b->room, b->n + (int64_t)n + 1, 1, err))
+        return tn_fail(err, TN_EMEMORY, "out of memory: no room for a text of %zu bytes", n);
+    if (n) memcpy(b->s + b->n, s, n);
+    b->n += (int64_t)n;
+    b->s[b->n] = 0;
+    return true;
+}
+
+void text_buffer_free(text_buffer *b)
+{
+    free(b->s);
+    *b = (text_buffer){0};
+}

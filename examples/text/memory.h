@@ -1,0 +1,32 @@
+/* memory.h: spans of bytes and arrays that grow. */
+#ifndef TEXT_MEMORY_H
+#define TEXT_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tarn/error.h>
+
+/* Bytes that somebody else owns; they may hold anything, zero bytes too. */
+typedef struct text_span {
+    const char *s;
+    size_t      n;
+} text_span;
+
+text_span text_span_of(const char *string); /* without its zero byte */
+bool      text_span_equal(text_span a, text_span b);
+
+/* Makes sure that *array has room for need elements of size bytes, *room being how many it has room for: grows by
+ * half at least. False, with *array as it was, on a memory error. */
+bool text_reserve(void *array, int64_t *room, int64_t need, size_t size, tn_error *err);
+
+/* Bytes that are collected: a growing buffer, which also ends in a zero byte. */
+typedef struct text_buffer {
+    char   *s;
+    int64_t n, room;
+} text_buffer;
+
+bool text_buffer_add(text_buffer *b, const char *s, size_t n, tn_error *err);
+void text_buffer_free(text_buffer *b);
+
+#endif

@@ -1,0 +1,141 @@
+/* model_file.c: what a model file says beside its numbers. */
+#include "model_file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char version_key[] = "tarn.classify", version[] = "1";
+static const char kind_key[] = "tarn.tokenizer", ngrams_key[] = "tarn.ngrams";
+static const char subwords_key[] = "tarn.subwords", buckets_key[] = "tarn.buckets";
+static const char labels_key[] = "tarn.labels", words_key[] = "tarn.vocabulary";
+
+void text_model_free(text_model *m)
+{
+    text_encoder_free(&m->encoder);
+    text_vocabulary_free(&m->labels);
+    m->classes = 0;
+}
+
+static bool save_with(const text_model *m, const tn_params *ps, const char *path, const char *labels,
+                      const char *words)
+{
+    const text_settings *s = &m->encoder.settings;
+    char                 ngrams[32], subwords[32], buckets[32];
+    tn_meta              meta[] = {{version_key, version}, {kind_key, text_kind_name(s->kind)},
+                                   {ngrams_key, ngrams},   {subwords_key, subwords},
+                                   {buckets_key, buckets}, {labels_key, labels},
+                                   {words_key, words}};
+
+    snprintf(ngrams, sizeof ngrams, "%lld", (long long)s->ngrams);
+    snprintf(subwords, sizeof subwords, "%lld", (long long)s->subwords);
+    snprintf(buckets, sizeof buckets, "%lld", (long long)s->buckets);
+    return tn_save(ps, path, (int)(sizeof meta / sizeof *meta), meta);
+}
+
+bool text_model_save(const text_model *m, const tn_params *ps, const char *path, tn_error *err)
+{
+    text_buffer     labels = {0}, words = {0};
+    text_vocabulary own = m->labels;
+    bool            ok;
+
+    own.n = m->classes;
+    ok = text_vocabulary_write(&own, &labels, err) && text_vocabulary_write(&m->encoder.words, &words, err) &&
+         save_with(m, ps, path, labels.s, words.s);
+    text_buffer_free(&labels);
+    text_buffer_free(&words);
+    return ok;
+}
+
+static const char *need(const tn_file *f, const char *path, const char *key, tn_error *err)
+{
+    const char *text = tn_file_meta(f, key);
+
+    if (!text) tn_fail(err, TN_EFORMAT, "%s: its metadata has no \"%s\"", path, key);
+    return text;
+}
+
+/* A whole number from low to high, written in digits alone. */
+static bool read_number(const tn_file *f, const char *path, const char *key, int64_t low, int64_t high, int64_t *to,
+                        tn_error *err)
+{
+    const char *text = need(f, path, key, err);
+    size_t      n = text ? strlen(text) : 0;
+
+    if (!text) return false;
+    *to = n > 0 && n < 12 && strspn(text, "0123456789") == n ? strtoll(text, NULL, 10) : -1;
+    if (*to < low || *to > high)
+        return tn_fail(err, TN_EFORMAT, "%s: \"%s\" is \"%.40s\", not a whole number from %lld to %lld", path, key,
+                       text, (long long)low, (long long)high);
+    return true;
+}
+
+static bool read_settings(text_settings *s, const tn_file *f, const char *path, tn_error *err)
+{
+    const char *kind = need(f, path, kind_key, err);
+
+    if (!kind) return false;
+    if (!text_kind_of(kind, &s->kind))
+        return tn_fail(err, TN_EFORMAT, "%s: \"%s\" is \"%.40s\", not mixed, word or char", path, kind_key, kind);
+    return read_number(f, path, ngrams_key, 1, TEXT_MAX_NGRAMS, &s->ngrams, err) &&
+           read_number(f, path, subwords_key, 0, TEXT_MAX_SUBWORDS, &s->subwords, err) &&
+           read_number(f, path, buckets_key, 1, TEXT_MAX_BUCKETS, &s->buckets, err);
+}
+
+static bool read_lines(text_vocabulary *v, const tn_file *f, const char *path, const char *key, tn_error *err)
+{
+    const char *lines = need(f, path, key, err);
+    tn_error    cause = {0};
+
+    if (!lines) return false;
+    if (text_vocabulary_read(v, lines, &cause)) return true;
+    return tn_fail(err, cause.code, "%s: \"%s\": %s", path, key, cause.text);
+}
+
+static bool check_version(const tn_file *f, const char *path, tn_error *err)
+{
+    const char *found = tn_file_meta(f, version_key);
+
+    if (!found)
+        return tn_fail(err, TN_EFORMAT, "%s is no model of classify: its metadata has no \"%s\"", path, version_key);
+    if (strcmp(found, version) != 0)
+        return tn_fail(err, TN_EFORMAT, "%s has format %.20s; this program reads format %s", path, found, version);
+    return true;
+}
+
+/* Labels are printed as columns: nothing in them may look like the end of one. */
+static bool check_labels(const text_vocabulary *labels, const char *path, tn_error *err)
+{
+    for (int64_t i = 0; i < labels->bytes.n; i++)
+        if ((unsigned char)labels->bytes.s[i] < 0x20)
+            return tn_fail(err, TN_EFORMAT, "%s: \"%s\" has a control character", path, labels_key);
+    return labels->n ? true : tn_fail(err, TN_EFORMAT, "%s: \"%s\" is empty", path, labels_key);
+}
+
+bool text_model_read(text_model *m, const tn_file *f, const char *path, tn_error *err)
+{
+    bool ok = check_version(f, path, err) && read_settings(&m->encoder.settings, f, path, err) &&
+              read_lines(&m->labels, f, path, labels_key, err) && check_labels(&m->labels, path, err) &&
+              read_lines(&m->encoder.words, f, path, words_key, err);
+
+    m->classes = m->labels.n;
+    return ok;
+}
+
+bool text_model_path_check(const char *path, tn_error *err)
+{
+    const char *slash = strrchr(path, '/');
+    text_buffer folder = {0};
+    struct stat about;
+    bool        ok;
+
+    if ((slash && !slash[1]) || (stat(path, &about) == 0 && S_ISDIR(about.st_mode)))
+        return tn_fail(err, TN_EIO, "cannot write \"%s\": it is a folder", path);
+    ok = text_buffer_add(&folder, slash ? path : ".", slash ? (size_t)(slash - path) + 1 : 1, err);
+    if (ok && access(folder.s, W_OK) != 0)
+        ok = tn_fail(err, TN_EIO, "cannot write \"%s\": %s: %s", path, folder.s, strerror(errno));
+    text_buffer_free(&folder);
+    return ok;
+}

@@ -1,0 +1,28 @@
+/* model_file.h: what a model file says beside its numbers: the vocabulary, the tokenizer's settings, the labels. They
+ * stand in the safetensors file's metadata as text; the tensors are exactly the state_dict. */
+#ifndef TEXT_MODEL_FILE_H
+#define TEXT_MODEL_FILE_H
+
+#include <tarn/io.h>
+
+#include "encoder.h"
+
+typedef struct text_model {
+    text_encoder    encoder;
+    text_vocabulary labels; /* labels met after training, in a test file, stand behind the model's own */
+    int32_t         classes; /* the model's own labels: the first ones */
+} text_model; /* starts as {.encoder = {.settings = ...}} */
+
+void text_model_free(text_model *m);
+
+/* tn_save, with all that prediction needs. */
+bool text_model_save(const text_model *m, const tn_params *ps, const char *path, tn_error *err);
+
+/* The reverse, from an opened file (path is for the errors). Format errors name the file and what is wrong in it: no
+ * model of classify, a later format, a setting out of its bounds, a token or a label twice. */
+bool text_model_read(text_model *m, const tn_file *f, const char *path, tn_error *err);
+
+/* Can a file be written there? What a training of hours asks first. Io error: names the folder. */
+bool text_model_path_check(const char *path, tn_error *err);
+
+#endif

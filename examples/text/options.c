@@ -1,0 +1,353 @@
+/* options.c: the command line of examples/classify. One row per option; the help is made of the same rows. */
+#include "options.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TRAIN = 1 << TEXT_TRAIN, EVAL = 1 << TEXT_EVAL, PREDICT = 1 << TEXT_PREDICT };
+
+/* The rules' names, and the learning rate that each begins with here. For sgd it is per text of a batch: a batch's
+ * gradient is a mean, so twice as large a batch takes twice as large a step. */
+static const struct rule {
+    const char *name;
+    double      lr;
+} rules[] = {
+    [TEXT_SGD] = {"sgd", 0.03},          [TEXT_ADAM] = {"adam", 0.003},
+    [TEXT_ADAMW] = {"adamw", 0.003},     [TEXT_ADAGRAD] = {"adagrad", 0.1},
+    [TEXT_RMSPROP] = {"rmsprop", 0.003}, [TEXT_SPARSE_ADAM] = {"sparse_adam", 0.003},
+};
+
+static const text_options defaults = {
+    .model = "classify.safetensors",
+    .settings = {TEXT_MIXED, 2, 5, 200000},
+    .min_count = 1,
+    .dim = 16,
+    .batch = 32,
+    .seed = 1,
+    .balanced = true,
+};
+
+/* ---- the table ------------------------------------------------------------------------------------------------- */
+
+typedef enum sort { FLAG, WORD, WHOLE, NUMBER, FORMAT, KIND, RULE, POLICY, WEIGHTS } sort;
+
+typedef struct option {
+    const char *name, *argument;
+    sort        sort;
+    size_t      place;
+    double      low, high;
+    unsigned    commands;
+    const char *help;
+} option;
+
+#define AT(field) offsetof(text_options, field)
+
+static const option table[] = {
+    {"--model", "PATH", WORD, AT(model), 0, 0, TRAIN | EVAL | PREDICT,
+     "the model file (default classify.safetensors)"},
+    {"--test", "FILE", WORD, AT(test), 0, 0, TRAIN, "texts to report on at the end, held out from training"},
+    {"--dim", "N", WHOLE, AT(dim), 1, 65536, TRAIN, "numbers per token (default 16)"},
+    {"--hidden", "N", WHOLE, AT(hidden), 0, 65536, TRAIN, "size of the hidden layer, 0: none (default 0)"},
+    {"--epochs", "N", WHOLE, AT(epochs), 1, 1e6, TRAIN,
+     "times that each text is seen (default: 5 to 25, more for fewer texts)"},
+    {"--batch", "N", WHOLE, AT(batch), 1, 1e6, TRAIN, "texts per step (default 32)"},
+    {"--lr", "X", NUMBER, AT(lr), 1e-9, 1e6, TRAIN, "learning rate, going down to 0 (default: 0.03 x batch for sgd)"},
+    {"--optimizer", "NAME", RULE, AT(rule), 0, 0, TRAIN,
+     "sgd, adam, adamw, adagrad, rmsprop or sparse_adam (default sgd)"},
+    {"--tokenizer", "KIND", KIND, AT(settings.kind), 0, 0, TRAIN, "mixed, word or char (default mixed)"},
+    {"--ngrams", "N", WHOLE, AT(settings.ngrams), 1, TEXT_MAX_NGRAMS, TRAIN,
+     "1: single tokens; N: also 2 to N neighbours (default 2)"},
+    {"--subwords", "N", WHOLE, AT(settings.subwords), 0, TEXT_MAX_SUBWORDS, TRAIN,
+     "also pieces of words of 3 to N letters, 0: none (default 5)"},
+    {"--buckets", "N", WHOLE, AT(settings.buckets), 1, TEXT_MAX_BUCKETS, TRAIN,
+     "rows that n-grams and pieces share (default 200000)"},
+    {"--min-count", "N", WHOLE, AT(min_count), 1, 1e15, TRAIN, "leave out tokens that are rarer (default 1)"},
+    {"--freeze-embedding", NULL, FLAG, AT(freeze), 0, 0, TRAIN, "leave the tokens' rows as random as they begin"},
+    {"--class-weights", "HOW", WEIGHTS, AT(balanced), 0, 0, TRAIN,
+     "balanced: rare classes count as much as frequent ones; none (default balanced)"},
+    {"--seed", "N", WHOLE, AT(seed), 0, 9e15, TRAIN, "the same seed gives the same model (default 1)"},
+    {"--quiet", NULL, FLAG, AT(quiet), 0, 0, TRAIN, "no progress"},
+    {"--json", NULL, FLAG, AT(json), 0, 0, EVAL, "the report as one line of JSON"},
+    {"--format", "NAME", FORMAT, AT(reader.format), 0, 0, TRAIN | EVAL,
+     "tsv, fasttext, csv or auto: found out (default auto)"},
+    {"--text-column", "NAME", WORD, AT(reader.text_column), 0, 0, TRAIN | EVAL,
+     "CSV: the texts' column (default text)"},
+    {"--label-column", "NAME", WORD, AT(reader.label_column), 0, 0, TRAIN | EVAL,
+     "CSV: the labels' column (default label)"},
+    {"--utf8", "POLICY", POLICY, AT(reader.replace), 0, 0, TRAIN | EVAL,
+     "bytes that are not UTF-8: error, or replace (default error)"},
+};
+enum { OPTIONS = sizeof table / sizeof *table };
+
+static const char *const command_names[] = {
+    [TEXT_DEMO] = "", [TEXT_TRAIN] = "train", [TEXT_EVAL] = "eval", [TEXT_PREDICT] = "predict", [TEXT_HELP] = "help"};
+
+/* ---- what was meant -------------------------------------------------------------------------------------------- */
+
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Levenshtein's distance: letters to change, leave out or put in. Words of this program are shorter than its row. */
+static int distance(const char *a, const char *b)
+{
+    int row[64], n = (int)strlen(b);
+
+    if (strlen(a) > 60 || n > 60) return 99;
+    for (int j = 0; j <= n; j++) row[j] = j;
+    for (int i = 0; a[i]; i++) {
+        int diagonal = row[0];
+        row[0] = i + 1;
+        for (int j = 0; j < n; j++) {
+            int change = diagonal + (a[i] != b[j]);
+            diagonal = row[j + 1];
+            row[j + 1] = least(change, least(row[j], row[j + 1]) + 1);
+        }
+    }
+    return row[n];
+}
+
+const char *text_nearest(const char *typed, int n, const char *const *words)
+{
+    const char *best = NULL;
+    int         found = 0;
+
+    for (int i = 0; i < n; i++) {
+        int d = distance(typed, words[i]);
+        if (d <= 1 + (int)strlen(words[i]) / 4 && (!best || d < found)) {
+            best = words[i];
+            found = d;
+        }
+    }
+    return best;
+}
+
+/* ---- values ---------------------------------------------------------------------------------------------------- */
+
+static bool refuse(const char *name, const char *value, const char *right, tn_error *err)
+{
+    return tn_fail(err, TN_EUSAGE, "%s %.60s: %s", name, value, right);
+}
+
+static bool set_number(const option *op, const char *value, void *to, tn_error *err)
+{
+    char  *end;
+    double x = strtod(value, &end);
+    bool   whole = op->sort == WHOLE;
+
+    if (end == value || *end || !(x >= op->low && x <= op->high) || (whole && (double)(int64_t)x != x))
+        return tn_fail(err, TN_EUSAGE, "%s %.60s: it must be a %s from %.10g to %.10g", op->name, value,
+                       whole ? "whole number" : "number", op->low, op->high);
+    if (whole)
+        *(int64_t *)to = (int64_t)x;
+    else
+        *(double *)to = x;
+    return true;
+}
+
+static bool set_rule(const option *op, const char *value, text_rule *to, tn_error *err)
+{
+    for (int i = 0; i < (int)(sizeof rules / sizeof *rules); i++)
+        if (strcmp(value, rules[i].name) == 0) {
+            *to = (text_rule)i;
+            return true;
+        }
+    return refuse(op->name, value, "it must be sgd, adam, adamw, adagrad, rmsprop or sparse_adam", err);
+}
+
+/* One of two words: the second one is true. */
+static bool set_either(const option *op, const char *value, const char *no, const char *yes, bool *to, tn_error *err)
+{
+    *to = strcmp(value, yes) == 0;
+    if (*to || strcmp(value, no) == 0) return true;
+    return tn_fail(err, TN_EUSAGE, "%s %.60s: it must be %s or %s", op->name, value, no, yes);
+}
+
+static bool set(text_options *o, const option *op, const char *value, tn_error *err)
+{
+    void *to = (char *)o + op->place;
+
+    switch (op->sort) {
+    case FLAG:
+        return *(bool *)to = true;
+    case WORD:
+        *(const char **)to = value;
+        return *value ? true : refuse(op->name, "\"\"", "it must not be empty", err);
+    case WHOLE:
+    case NUMBER:
+        return set_number(op, value, to, err);
+    case FORMAT:
+        return text_format_of(value, to) ? true
+                                         : refuse(op->name, value, "it must be tsv, fasttext, csv or auto", err);
+    case KIND:
+        return text_kind_of(value, to) ? true : refuse(op->name, value, "it must be mixed, word or char", err);
+    case RULE:
+        return set_rule(op, value, to, err);
+    case POLICY:
+        return set_either(op, value, "error", "replace", to, err);
+    case WEIGHTS:
+        return set_either(op, value, "none", "balanced", to, err);
+    }
+    return false;
+}
+
+/* ---- the command line ------------------------------------------------------------------------------------------ */
+
+static const option *find(unsigned commands, const char *typed, int n)
+{
+    for (int i = 0; i < OPTIONS; i++)
+        if (table[i].commands & commands && strncmp(typed, table[i].name, (size_t)n) == 0 && !table[i].name[n])
+            return &table[i];
+    return NULL;
+}
+
+static bool unknown_option(text_command command, const char *typed, int n, tn_error *err)
+{
+    const char *words[OPTIONS + 1] = {"--help"}, *near;
+    char        name[64];
+
+    snprintf(name, sizeof name, "%.*s", n > 60 ? 60 : n, typed);
+    for (int i = 0; i < OPTIONS; i++) words[i + 1] = table[i].commands & 1u << command ? table[i].name : "--help";
+    if (find(TRAIN, typed, n)) return tn_fail(err, TN_EUSAGE, "%s is an option of classify train", name);
+    near = text_nearest(name, OPTIONS + 1, words);
+    if (near) return tn_fail(err, TN_EUSAGE, "unknown option %s: did you mean %s?", name, near);
+    return tn_fail(err, TN_EUSAGE, "unknown option %s: classify %s --help lists them", name, command_names[command]);
+}
+
+/* The option at argv[*i], with its value behind '=' or in the next word; *i moves to its last word. */
+static bool parse_option(text_options *o, int argc, char **argv, int *i, tn_error *err)
+{
+    const char   *typed = argv[*i];
+    int           n = (int)strcspn(typed, "=");
+    const char   *value = typed[n] ? typed + n + 1 : NULL;
+    const option *op = find(1u << o->command, typed, n);
+
+    if (!op) return unknown_option(o->command, typed, n, err);
+    if (op->sort == FLAG && value) return tn_fail(err, TN_EUSAGE, "%s takes no value", op->name);
+    if (op->sort != FLAG && !value && ++*i < argc) value = argv[*i];
+    if (op->sort != FLAG && !value)
+        return tn_fail(err, TN_EUSAGE, "%s: a value is missing: %s %s", op->name, op->name, op->argument);
+    return set(o, op, value, err);
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+static bool find_command(text_options *o, const char *word, tn_error *err)
+{
+    const char *near;
+
+    for (int i = TEXT_TRAIN; i <= TEXT_HELP; i++)
+        if (strcmp(word, command_names[i]) == 0) {
+            o->command = (text_command)i;
+            return true;
+        }
+    near = text_nearest(word, TEXT_HELP, command_names + 1);
+    if (near) return tn_fail(err, TN_EUSAGE, "unknown command %.60s: did you mean %s?", word, near);
+    if (word[0] == '-') return tn_fail(err, TN_EUSAGE, "%.60s: first comes a command: train, eval or predict", word);
+    return tn_fail(err, TN_EUSAGE, "unknown command %.60s: there are train, eval and predict", word);
+}
+
+static bool check_files(const text_options *o, tn_error *err)
+{
+    switch (o->command) {
+    case TEXT_TRAIN:
+        return o->n_files ? true : tn_fail(err, TN_EUSAGE, "train: no file to learn from: classify train FILE...");
+    case TEXT_EVAL:
+        return o->n_files == 1 ? true
+                               : tn_fail(err, TN_EUSAGE, "eval: one file, please: classify eval --model M FILE");
+    case TEXT_PREDICT:
+        return o->n_files < 2 ? true : tn_fail(err, TN_EUSAGE, "predict: one file at most: classify predict [FILE]");
+    default:
+        return true;
+    }
+}
+
+/* Files move to the front of argv + 2 as they are found. */
+static bool parse_words(text_options *o, int argc, char **argv, tn_error *err)
+{
+    bool only_files = false;
+
+    o->files = argv + 2;
+    for (int i = 2; i < argc; i++) {
+        if (!only_files && is_help(argv[i])) {
+            o->about = o->command;
+            o->command = TEXT_HELP;
+            return true;
+        }
+        if (!only_files && strcmp(argv[i], "--") == 0)
+            only_files = true;
+        else if (only_files || argv[i][0] != '-' || !argv[i][1])
+            argv[2 + o->n_files++] = argv[i];
+        else if (!parse_option(o, argc, argv, &i, err))
+            return false;
+    }
+    return check_files(o, err);
+}
+
+static double default_lr(const text_options *o)
+{
+    return rules[o->rule].lr * (o->rule == TEXT_SGD ? (double)o->batch : 1);
+}
+
+bool text_options_parse(text_options *o, int argc, char **argv, tn_error *err)
+{
+    *o = defaults;
+    o->lr = default_lr(o);
+    if (argc < 2) return true;
+    if (is_help(argv[1])) {
+        o->command = TEXT_HELP;
+        return true;
+    }
+    if (!find_command(o, argv[1], err)) return false;
+    if (o->command == TEXT_HELP) {
+        text_options about = defaults;
+        if (argc > 2 && find_command(&about, argv[2], err))
+            o->about = about.command == TEXT_HELP ? TEXT_DEMO : about.command;
+        return !err->code;
+    }
+    o->lr = 0;
+    if (!parse_words(o, argc, argv, err)) return false;
+    if (o->lr == 0) o->lr = default_lr(o);
+    return true;
+}
+
+/* ---- help ------------------------------------------------------------------------------------------------------ */
+
+static const char *const intros[] = {
+    [TEXT_DEMO] = "usage: classify                            train on examples/data, report, label some sentences\n"
+                  "       classify train [options] FILE...    learn from labelled texts, write a model\n"
+                  "       classify eval [options] FILE        how well a model labels texts whose labels are known\n"
+                  "       classify predict [options] [FILE]   label each line of FILE, or of the standard input\n"
+                  "       classify COMMAND --help             the options of a command\n"
+                  "\n"
+                  "Labelled texts: label<TAB>text, or fastText's __label__x text, or CSV with a header. UTF-8.\n"
+                  "Exit status: 0 all done, 1 something failed, 2 a wrong command line.\n",
+    [TEXT_TRAIN] =
+        "usage: classify train [options] FILE...\n"
+        "Learns from labelled texts and writes a model, which holds all that prediction needs.\n"
+        "FILE: label<TAB>text, or fastText's __label__x text, or CSV with a header; - is the standard input.\n\n",
+    [TEXT_EVAL] =
+        "usage: classify eval [options] FILE\n"
+        "Labels the texts of FILE with a model and compares: accuracy, precision, recall, F1, confusion.\n\n",
+    [TEXT_PREDICT] =
+        "usage: classify predict [options] [FILE]\n"
+        "Reads a text a line, from FILE or the standard input; writes label<TAB>probability<TAB>text.\n\n",
+};
+
+void text_options_help(text_command about, FILE *to)
+{
+    fputs(intros[about], to);
+    if (about == TEXT_DEMO) return;
+    for (int i = 0; i < OPTIONS; i++)
+        if (table[i].commands & 1u << about) {
+            int n = fprintf(to, "  %s %s", table[i].name, table[i].argument ? table[i].argument : "");
+            fprintf(to, "%*s%s\n", n < 25 ? 25 - n : 1, "", table[i].help);
+        }
+    fputs("  --help                 this text\n", to);
+}

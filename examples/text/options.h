@@ -1,0 +1,39 @@
+/* options.h: the command line of examples/classify: what may be asked for, within which bounds, and the help. */
+#ifndef TEXT_OPTIONS_H
+#define TEXT_OPTIONS_H
+
+#include <stdio.h>
+
+#include "encoder.h"
+#include "reader.h"
+
+typedef enum text_command { TEXT_DEMO, TEXT_TRAIN, TEXT_EVAL, TEXT_PREDICT, TEXT_HELP } text_command;
+
+typedef enum text_rule { TEXT_SGD, TEXT_ADAM, TEXT_ADAMW, TEXT_ADAGRAD, TEXT_RMSPROP, TEXT_SPARSE_ADAM } text_rule;
+
+typedef struct text_options {
+    text_command        command;
+    text_command        about; /* TEXT_HELP: the command that it is about, TEXT_DEMO for the program */
+    char *const        *files;
+    int                 n_files;
+    const char         *model, *test;
+    text_reader_options reader;
+    text_settings       settings;
+    int64_t             min_count;
+    int64_t             dim, hidden, batch, seed;
+    int64_t             epochs; /* 0: by the number of texts */
+    double              lr;
+    text_rule           rule;
+    bool                freeze, balanced, quiet, json;
+} text_options;
+
+/* Reads the command line into *o, from the defaults on. argv is put in another order: files last. Usage errors name
+ * what was given and what would be right. */
+bool text_options_parse(text_options *o, int argc, char **argv, tn_error *err);
+
+void text_options_help(text_command about, FILE *to);
+
+/* The option's word of the two or more that is closest to what was typed; NULL if none is close. */
+const char *text_nearest(const char *typed, int n, const char *const *words);
+
+#endif

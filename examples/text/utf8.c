@@ -1,0 +1,90 @@
+/* utf8.c: UTF-8, strictly. */
+#include "utf8.h"
+
+#include <string.h>
+
+/* The length that a first byte promises, and the range of the second byte, which rules out overlong forms, surrogates
+ * and what is beyond U+10FFFF (Unicode, table 3-7). 0: not a first byte. */
+static int promised(unsigned char first, unsigned char *low, unsigned char *high)
+{
+    *low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+    *high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+    if (first < 0x80) return 1;
+    if (first < 0xC2 || first > 0xF4) return 0;
+    return first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+}
+
+int text_utf8_decode(const char *s, const char *end, int32_t *code)
+{
+    const unsigned char *u = (const unsigned char *)s;
+    unsigned char        low, high;
+    int                  n = promised(u[0], &low, &high);
+    int32_t              c = n == 1 ? u[0] : u[0] & (0xFF >> (n + 1));
+
+    for (int i = 1; i < n; i++, low = 0x80, high = 0xBF) {
+        if (i >= end - s || u[i] < low || u[i] > high) {
+            *code = -1;
+            return i;
+        }
+        c = c << 6 | (u[i] & 0x3F);
+    }
+    *code = n ? c : -1;
+    return n ? n : 1;
+}
+
+int text_utf8_encode(int32_t code, char *to)
+{
+    int n = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+
+    if (n == 1) {
+        to[0] = (char)code;
+        return 1;
+    }
+    for (int i = n - 1; i > 0; i--, code >>= 6) to[i] = (char)(0x80 | (code & 0x3F));
+    to[0] = (char)(0xFF << (8 - n) | code);
+    return n;
+}
+
+/* How many bytes from s on are plain ASCII for certain: eight at a time. */
+static size_t ascii_run(const char *s, size_t n)
+{
+    size_t   i = 0;
+    uint64_t eight;
+
+    for (; i + sizeof eight <= n; i += sizeof eight) {
+        memcpy(&eight, s + i, sizeof eight);
+        if (eight & 0x8080808080808080u) break;
+    }
+    return i;
+}
+
+size_t text_utf8_check(text_span text)
+{
+    const char *end = text.s + text.n;
+    size_t      i = 0;
+    int32_t     code;
+
+    while (i < text.n) {
+        i += ascii_run(text.s + i, text.n - i);
+        if (i == text.n) break;
+        int taken = text_utf8_decode(text.s + i, end, &code);
+        if (code < 0) return i;
+        i += (size_t)taken;
+    }
+    return text.n;
+}
+
+bool text_utf8_replace(text_buffer *b, text_span text, int64_t *count, tn_error *err)
+{
+    for (;;) {
+        size_t  good = text_utf8_check(text);
+        int32_t code;
+        if (!text_buffer_add(b, text.s, good, err)) return false;
+        if (good == text.n) return true;
+        int taken = text_utf8_decode(text.s + good, text.s + text.n, &code);
+        if (!text_buffer_add(b, "\xEF\xBF\xBD", 3, err)) return false;
+        text.s += good + (size_t)taken;
+        text.n -= good + (size_t)taken;
+        ++*count;
+    }
+}

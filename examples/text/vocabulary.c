@@ -1,0 +1,163 @@
+/* vocabulary.c: the known tokens, numbered from 0. */
+#include "vocabulary.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void text_vocabulary_free(text_vocabulary *v)
+{
+    text_buffer_free(&v->bytes);
+    free(v->start);
+    free(v->count);
+    free(v->slot);
+    *v = (text_vocabulary){0};
+}
+
+text_span text_vocabulary_at(const text_vocabulary *v, int32_t id)
+{
+    return (text_span){v->bytes.s + v->start[id], (size_t)(v->start[id + 1] - v->start[id])};
+}
+
+/* The slot that holds token, or the free one where it belongs. */
+static text_slot *slot_of(const text_vocabulary *v, text_token token)
+{
+    uint64_t mask = (uint64_t)v->slots - 1;
+    uint32_t check = (uint32_t)(token.hash >> 32);
+
+    for (uint64_t i = token.hash & mask;; i = (i + 1) & mask) {
+        text_slot *s = &v->slot[i];
+        if (s->id < 0 || (s->check == check && text_span_equal(text_vocabulary_at(v, s->id), token.text))) return s;
+    }
+}
+
+int32_t text_vocabulary_find(const text_vocabulary *v, text_token token)
+{
+    return v->slots ? slot_of(v, token)->id : -1;
+}
+
+/* A table of the given size, with the tokens that there are. */
+static bool rehash(text_vocabulary *v, int64_t slots, tn_error *err)
+{
+    text_slot *old = v->slot;
+    text_slot *fresh = (uint64_t)slots > SIZE_MAX / sizeof *fresh ? NULL : malloc((size_t)slots * sizeof *fresh);
+
+    if (!fresh) return tn_fail(err, TN_EMEMORY, "out of memory: no room for a vocabulary of %d tokens", v->n);
+    for (int64_t i = 0; i < slots; i++) fresh[i].id = -1;
+    v->slot = fresh;
+    v->slots = slots;
+    for (int32_t id = 0; id < v->n; id++) {
+        text_token token = {text_vocabulary_at(v, id), 0};
+        token.hash = text_hash(token.text);
+        *slot_of(v, token) = (text_slot){(uint32_t)(token.hash >> 32), id};
+    }
+    free(old);
+    return true;
+}
+
+static bool append(text_vocabulary *v, text_span text, tn_error *err)
+{
+    if (v->n == INT32_MAX) return tn_fail(err, TN_EMEMORY, "more than %d different tokens", v->n);
+    if (!text_reserve(&v->start, &v->start_room, v->n + 2, sizeof *v->start, err) ||
+        !text_reserve(&v->count, &v->count_room, v->n + 1, sizeof *v->count, err) ||
+        !text_buffer_add(&v->bytes, text.s, text.n, err))
+        return false;
+    v->start[0] = 0;
+    v->start[v->n + 1] = v->bytes.n;
+    v->count[v->n] = 0;
+    v->n++;
+    return true;
+}
+
+int32_t text_vocabulary_add(text_vocabulary *v, text_token token, tn_error *err)
+{
+    text_slot *s;
+
+    if (2 * (int64_t)v->n >= v->slots && !rehash(v, v->slots ? 2 * v->slots : 1024, err)) return -1;
+    s = slot_of(v, token);
+    if (s->id < 0) {
+        if (!append(v, token.text, err)) return -1;
+        *s = (text_slot){(uint32_t)(token.hash >> 32), v->n - 1};
+    }
+    v->count[s->id]++;
+    return s->id;
+}
+
+typedef struct ranked {
+    int64_t count;
+    int32_t id;
+} ranked;
+
+static int by_count(const void *left, const void *right)
+{
+    const ranked *a = left, *b = right;
+
+    if (a->count != b->count) return a->count < b->count ? 1 : -1;
+    return a->id < b->id ? -1 : a->id > b->id;
+}
+
+/* Fills the empty vocabulary with the tokens of from, in the order of rank. */
+static bool copy_ranked(text_vocabulary *v, const text_vocabulary *from, const ranked *rank, int64_t min_count,
+                        tn_error *err)
+{
+    for (int32_t i = 0; i < from->n && rank[i].count >= min_count; i++) {
+        if (!append(v, text_vocabulary_at(from, rank[i].id), err)) return false;
+        v->count[i] = rank[i].count;
+    }
+    return true;
+}
+
+static int64_t slots_for(int64_t n)
+{
+    int64_t slots = 1024;
+
+    while (slots < 2 * n) slots *= 2;
+    return slots;
+}
+
+bool text_vocabulary_prune(text_vocabulary *v, int64_t min_count, tn_error *err)
+{
+    text_vocabulary kept = {0};
+    ranked         *rank = malloc(((size_t)v->n + 1) * sizeof *rank);
+    bool            ok;
+
+    if (!rank) return tn_fail(err, TN_EMEMORY, "out of memory: no room to sort %d tokens", v->n);
+    for (int32_t i = 0; i < v->n; i++) rank[i] = (ranked){v->count[i], i};
+    qsort(rank, (size_t)v->n, sizeof *rank, by_count);
+    ok = copy_ranked(&kept, v, rank, min_count, err) && rehash(&kept, slots_for(kept.n), err);
+    free(rank);
+    if (!ok) {
+        text_vocabulary_free(&kept);
+        return false;
+    }
+    text_vocabulary_free(v);
+    *v = kept;
+    return true;
+}
+
+bool text_vocabulary_write(const text_vocabulary *v, text_buffer *to, tn_error *err)
+{
+    bool ok = text_buffer_add(to, "", 0, err);
+
+    for (int32_t i = 0; i < v->n && ok; i++) {
+        text_span token = text_vocabulary_at(v, i);
+        ok = text_buffer_add(to, token.s, token.n, err) && text_buffer_add(to, "\n", 1, err);
+    }
+    return ok;
+}
+
+bool text_vocabulary_read(text_vocabulary *v, const char *lines, tn_error *err)
+{
+    while (*lines) {
+        size_t     n = strcspn(lines, "\n");
+        text_token token = {{lines, n}, 0};
+        token.hash = text_hash(token.text);
+        if (n == 0 || !lines[n])
+            return tn_fail(err, TN_EFORMAT, "line %d %s", v->n + 1, n ? "has no end" : "is empty");
+        if (text_vocabulary_find(v, token) >= 0)
+            return tn_fail(err, TN_EFORMAT, "\"%.*s\" stands twice, again in line %d", n > 60 ? 60 : (int)n, lines,
+                           v->n + 1);
+        if (text_vocabulary_add(v, token, err) < 0) return false;
+        lines += n + 1;
+    }
+    return true;
+}

@@ -1,0 +1,285 @@
+/* test_text_data.c: texts of files as one array of ids, and its batches; scores; the metadata of a model file. */
+#include <unistd.h>
+
+#include "tests.h"
+
+#include "examples/text/data.h"
+#include "examples/text/metrics.h"
+#include "examples/text/model_file.h"
+
+static char path[64];
+
+static char *file_of(const char *bytes)
+{
+    snprintf(path, sizeof path, "/tmp/tarn_data_%ld", (long)getpid());
+    FILE *f = fopen(path, "wb");
+    ck_assert(f && fputs(bytes, f) >= 0 && fclose(f) == 0);
+    return path;
+}
+
+static text_corpus corpus_of(const char *bytes, text_vocabulary *names)
+{
+    text_corpus c = {0};
+    char *const paths[] = {file_of(bytes)};
+
+    ck_assert(text_corpus_read(&c, 1, paths, (text_reader_options){0}, names, &err));
+    unlink(path);
+    return c;
+}
+
+START_TEST(labels_in_the_order_of_their_bytes)
+{
+    text_vocabulary names = {0};
+    text_corpus     c = corpus_of("b\tx\na\ty\nb\tz\nab\tw\n", &names);
+    static const int expected[] = {2, 0, 2, 1};
+
+    ck_assert(text_corpus_sort_labels(&c, &names, &err));
+    ck_assert_int_eq(names.n, 3);
+    ck_assert(text_span_equal(text_vocabulary_at(&names, 1), text_span_of("ab")));
+    for (int i = 0; i < 4; i++) ck_assert_int_eq(c.labels[i], expected[i]);
+    text_corpus_free(&c);
+    text_vocabulary_free(&names);
+}
+END_TEST
+
+START_TEST(no_text_at_all)
+{
+    text_vocabulary names = {0};
+    text_corpus     c = {0};
+    char *const     paths[] = {file_of("\n\n")};
+    char            expected[100];
+
+    ck_assert(!text_corpus_read(&c, 1, paths, (text_reader_options){0}, &names, &err));
+    snprintf(expected, sizeof expected, "%s: there is no text in it", path);
+    ck_error(TN_EFORMAT, expected);
+    text_corpus_free(&c);
+    text_vocabulary_free(&names);
+    unlink(path);
+}
+END_TEST
+
+/* Texts of 0 to 3 times "x", whose label is that number: a batch can be checked by itself. */
+static text_data counted(text_encoder *e)
+{
+    static const char *const texts[] = {"", "x", "x x", "x x x"};
+    text_data                d = {.err = &err};
+
+    ck_assert(text_encoder_learn(e, text_span_of("x"), &err) && text_vocabulary_prune(&e->words, 1, &err));
+    for (int i = 0; i < 10; i++) ck_assert(text_data_add(&d, e, text_span_of(texts[i % 4]), i % 4));
+    return d;
+}
+
+static int64_t check_batch(const text_batch *b)
+{
+    ck_assert_int_eq(b->texts.n, b->labels.n);
+    for (int64_t i = 0; i < b->texts.n; i++) {
+        int64_t end = i + 1 < b->texts.n ? b->texts.offsets[i + 1] : b->texts.ids.n;
+        ck_assert_int_eq(end - b->texts.offsets[i], b->labels.id[i]);
+    }
+    ck_assert_int_eq(b->texts.offsets[0], 0);
+    return b->texts.n;
+}
+
+START_TEST(batches)
+{
+    text_encoder e = {.settings = {TEXT_MIXED, 1, 0, 1}};
+    text_data    d = counted(&e);
+    text_batch   b;
+    int32_t      first[10], again[10];
+
+    ck_assert_int_eq(d.ids.n, 13);
+    b = text_data_all(&d);
+    ck_assert_int_eq(check_batch(&b), 10);
+    for (int64_t size = 1; size <= 11; size++) {
+        int64_t seen = 0, tokens = 0;
+        ck_assert(text_data_shuffle(&d, tn_rng_new(1, 1, (uint64_t)size, 0)));
+        for (; text_next(&d, size, &b); tokens += b.texts.ids.n) seen += check_batch(&b);
+        ck_assert(seen == 10 && tokens == 13);
+    }
+    text_data_shuffle(&d, tn_rng_new(1, 1, 0, 0));
+    ck_assert(text_next(&d, 10, &b));
+    memcpy(first, b.labels.id, sizeof first);
+    text_data_shuffle(&d, tn_rng_new(1, 1, 0, 0));
+    ck_assert(text_next(&d, 10, &b) && memcmp(first, b.labels.id, sizeof first) == 0);
+    text_data_shuffle(&d, tn_rng_new(2, 1, 0, 0));
+    ck_assert(text_next(&d, 10, &b));
+    memcpy(again, b.labels.id, sizeof again);
+    ck_assert_int_ne(memcmp(first, again, sizeof first), 0);
+    text_data_rewind(&d);
+    ck_assert(text_next(&d, 10, &b));
+    for (int i = 0; i < 10; i++) ck_assert_int_eq(b.labels.id[i], i % 4);
+    text_data_clear(&d);
+    ck_assert(!text_next(&d, 10, &b) && d.n == 0);
+    text_data_free(&d);
+    text_encoder_free(&e);
+}
+END_TEST
+
+/* ---- scores ---------------------------------------------------------------------------------------------------- */
+
+static text_vocabulary names_of(int n, const char *const *names)
+{
+    text_vocabulary v = {0};
+
+    for (int i = 0; i < n; i++)
+        text_vocabulary_add(&v, (text_token){text_span_of(names[i]), text_hash(text_span_of(names[i]))}, &err);
+    return v;
+}
+
+static const char *text_of(const text_metrics *m, void (*print)(const text_metrics *, FILE *))
+{
+    static char text[2000];
+    FILE       *f = tmpfile();
+    size_t      n;
+
+    print(m, f);
+    rewind(f);
+    n = fread(text, 1, sizeof text - 1, f);
+    text[n] = 0;
+    fclose(f);
+    return text;
+}
+
+/* Values by hand; scikit-learn defines them so. */
+START_TEST(scores)
+{
+    static const char *const names[] = {"a", "b", "c\"", "never"};
+    static const int         truth[] = {0, 0, 0, 1, 1, 2, 2, 2}, answer[] = {0, 0, 1, 1, 0, 2, 2, 1};
+    text_vocabulary v = names_of(4, names);
+    text_metrics    m;
+
+    ck_assert(text_metrics_init(&m, &v, &err));
+    ck_assert(text_metrics_accuracy(&m) == 0 && text_metrics_macro_f1(&m) == 0);
+    for (int i = 0; i < 8; i++) text_metrics_add(&m, truth[i], answer[i]);
+    ck_assert_double_eq_tol(text_metrics_accuracy(&m), 0.625, 1e-12);
+    ck_assert_double_eq_tol(text_metrics_macro_f1(&m), (2.0 / 3 + 0.4 + 0.8) / 3, 1e-12);
+    ck_assert_double_eq_tol(text_metrics_score(&m, 1).precision, 1.0 / 3, 1e-12);
+    ck_assert_double_eq_tol(text_metrics_score(&m, 1).recall, 0.5, 1e-12);
+    ck_assert_double_eq(text_metrics_score(&m, 3).f1, 0);
+    ck_assert_ptr_nonnull(strstr(text_of(&m, text_metrics_print), "8 texts: accuracy 0.6250, macro-F1 0.6222\n"));
+    ck_assert_str_eq(
+        text_of(&m, text_metrics_json),
+        "{\"texts\": 8, \"accuracy\": 0.625000, \"macro_f1\": 0.622222, \"classes\": ["
+        "{\"label\": \"a\", \"precision\": 0.666667, \"recall\": 0.666667, \"f1\": 0.666667, \"texts\": 3}, "
+        "{\"label\": \"b\", \"precision\": 0.333333, \"recall\": 0.500000, \"f1\": 0.400000, \"texts\": 2}, "
+        "{\"label\": \"c\\\"\", \"precision\": 1.000000, \"recall\": 0.666667, \"f1\": 0.800000, \"texts\": 3}, "
+        "{\"label\": \"never\", \"precision\": 0.000000, \"recall\": 0.000000, \"f1\": 0.000000, \"texts\": 0}], "
+        "\"confusion\": [[2, 1, 0, 0], [1, 1, 0, 0], [0, 1, 2, 0], [0, 0, 0, 0]]}\n");
+    text_metrics_free(&m);
+    text_vocabulary_free(&v);
+}
+END_TEST
+
+/* ---- the model file -------------------------------------------------------------------------------------------- */
+
+static const tn_meta good[] = {{"tarn.classify", "1"},   {"tarn.tokenizer", "word"},  {"tarn.ngrams", "3"},
+                               {"tarn.subwords", "4"},   {"tarn.buckets", "100"},     {"tarn.labels", "bad\ngood\n"},
+                               {"tarn.vocabulary", "你\nx\n"}};
+enum { PAIRS = sizeof good / sizeof *good };
+
+/* Reads a model whose metadata is the good one, but for one pair: another value, or NULL, left out. */
+static bool read_with(const char *key, const char *value, text_model *m)
+{
+    tn_meta  meta[PAIRS];
+    int      n = 0;
+    tn_file *f;
+    bool     ok;
+
+    for (int i = 0; i < PAIRS; i++) {
+        bool other = strcmp(good[i].key, key) == 0;
+        if (!other || value) meta[n++] = (tn_meta){good[i].key, other ? value : good[i].value};
+    }
+    snprintf(path, sizeof path, "/tmp/tarn_data_%ld", (long)getpid());
+    ck_assert(tn_save(ps, path, n, meta));
+    f = tn_file_open(path, &err);
+    ck_assert_ptr_nonnull(f);
+    *m = (text_model){0};
+    ok = text_model_read(m, f, "the model", &err);
+    tn_file_close(f);
+    unlink(path);
+    return ok;
+}
+
+START_TEST(model_file_there_and_back)
+{
+    static const char *const names[] = {"bad", "good", "met later"};
+    text_model m, again = {0};
+    tn_file   *f;
+
+    ck_assert(read_with("", "", &m));
+    ck_assert(m.classes == 2 && m.labels.n == 2 && m.encoder.words.n == 2);
+    ck_assert(m.encoder.settings.kind == TEXT_WORD && m.encoder.settings.ngrams == 3);
+    ck_assert(m.encoder.settings.subwords == 4 && m.encoder.settings.buckets == 100);
+    text_vocabulary_free(&m.labels);
+    m.labels = names_of(3, names);
+    ck_assert(text_model_save(&m, ps, path, &err));
+    f = tn_file_open(path, &err);
+    ck_assert(text_model_read(&again, f, path, &err));
+    ck_assert_int_eq(again.labels.n, 2); /* not the one that training never saw */
+    ck_assert_str_eq(tn_file_meta(f, "tarn.vocabulary"), "你\nx\n");
+    tn_file_close(f);
+    unlink(path);
+    text_model_free(&m);
+    text_model_free(&again);
+}
+END_TEST
+
+static const struct bad_meta {
+    const char *key, *value, *text;
+} bad_meta[] = {
+    {"tarn.classify", NULL, "the model is no model of classify: its metadata has no \"tarn.classify\""},
+    {"tarn.classify", "2", "the model has format 2; this program reads format 1"},
+    {"tarn.tokenizer", NULL, "the model: its metadata has no \"tarn.tokenizer\""},
+    {"tarn.tokenizer", "words", "the model: \"tarn.tokenizer\" is \"words\", not mixed, word or char"},
+    {"tarn.ngrams", "0", "the model: \"tarn.ngrams\" is \"0\", not a whole number from 1 to 8"},
+    {"tarn.ngrams", "9", "the model: \"tarn.ngrams\" is \"9\", not a whole number from 1 to 8"},
+    {"tarn.subwords", "", "the model: \"tarn.subwords\" is \"\", not a whole number from 0 to 8"},
+    {"tarn.subwords", "-1", "the model: \"tarn.subwords\" is \"-1\", not a whole number from 0 to 8"},
+    {"tarn.buckets", "99999999999999999999",
+     "the model: \"tarn.buckets\" is \"99999999999999999999\", not a whole number from 1 to 1000000000"},
+    {"tarn.buckets", "1e3", "the model: \"tarn.buckets\" is \"1e3\", not a whole number from 1 to 1000000000"},
+    {"tarn.labels", "", "the model: \"tarn.labels\" is empty"},
+    {"tarn.labels", "a\na\n", "the model: \"tarn.labels\": \"a\" stands twice, again in line 2"},
+    {"tarn.labels", "a\tb\n", "the model: \"tarn.labels\" has a control character"},
+    {"tarn.vocabulary", "a", "the model: \"tarn.vocabulary\": line 1 has no end"},
+    {"tarn.vocabulary", "\n", "the model: \"tarn.vocabulary\": line 1 is empty"},
+    {"tarn.vocabulary", NULL, "the model: its metadata has no \"tarn.vocabulary\""},
+};
+
+START_TEST(hostile_metadata)
+{
+    text_model m;
+
+    ck_assert(!read_with(bad_meta[_i].key, bad_meta[_i].value, &m));
+    ck_error(TN_EFORMAT, bad_meta[_i].text);
+    text_model_free(&m);
+}
+END_TEST
+
+START_TEST(where_a_model_can_be_written)
+{
+    ck_assert(text_model_path_check("model", &err) && text_model_path_check("/tmp/model", &err));
+    ck_assert(!text_model_path_check("/nosuch/model", &err));
+    ck_error(TN_EIO, "cannot write \"/nosuch/model\": /nosuch/: No such file or directory");
+    ck_assert(!text_model_path_check("/tmp", &err));
+    ck_error(TN_EIO, "cannot write \"/tmp\": it is a folder");
+    ck_assert(!text_model_path_check("/tmp/model/", &err));
+    ck_error(TN_EIO, "cannot write \"/tmp/model/\": it is a folder");
+}
+END_TEST
+
+static void add(TCase *c)
+{
+    tcase_add_test(c, labels_in_the_order_of_their_bytes);
+    tcase_add_test(c, no_text_at_all);
+    tcase_add_test(c, batches);
+    tcase_add_test(c, scores);
+    tcase_add_test(c, model_file_there_and_back);
+    tcase_add_loop_test(c, hostile_metadata, 0, sizeof bad_meta / sizeof *bad_meta);
+    tcase_add_test(c, where_a_model_can_be_written);
+}
+
+int main(void)
+{
+    return run_case("text_data", add);
+}

@@ -1,0 +1,194 @@
+/* test_text_options.c: the command line of classify, and its progress lines. */
+#include "tests.h"
+
+#include "examples/text/options.h"
+#include "examples/text/progress.h"
+
+enum { MOST = 24 };
+
+/* Parses words that are separated by blanks; the words stay until the next call. */
+static bool parse(const char *line, text_options *o)
+{
+    static char copy[300], *argv[MOST];
+    int         argc = 0;
+
+    snprintf(copy, sizeof copy, "classify %s", line);
+    for (char *word = strtok(copy, " "); word && argc < MOST; word = strtok(NULL, " ")) argv[argc++] = word;
+    return text_options_parse(o, argc, argv, &err);
+}
+
+START_TEST(defaults)
+{
+    text_options o;
+
+    ck_assert(parse("", &o));
+    ck_assert_int_eq(o.command, TEXT_DEMO);
+    ck_assert(parse("train a.tsv", &o));
+    ck_assert(o.command == TEXT_TRAIN && o.n_files == 1 && strcmp(o.files[0], "a.tsv") == 0);
+    ck_assert_str_eq(o.model, "classify.safetensors");
+    ck_assert(o.dim == 16 && o.hidden == 0 && o.epochs == 0 && o.batch == 32 && o.seed == 1 && o.min_count == 1);
+    ck_assert(o.rule == TEXT_SGD && o.balanced && !o.freeze && !o.quiet && !o.test);
+    ck_assert(o.settings.kind == TEXT_MIXED && o.settings.ngrams == 2 && o.settings.subwords == 5);
+    ck_assert_double_eq_tol(o.lr, 0.96, 1e-12);
+    ck_assert(parse("predict", &o) && o.command == TEXT_PREDICT && o.n_files == 0);
+}
+END_TEST
+
+START_TEST(all_options)
+{
+    text_options o;
+
+    ck_assert(parse("train a --dim 8 b --hidden=4 --lr 0.5 --optimizer adam -- --dim", &o));
+    ck_assert(o.dim == 8 && o.hidden == 4 && o.lr == 0.5 && o.rule == TEXT_ADAM && o.n_files == 3);
+    ck_assert_str_eq(o.files[1], "b");
+    ck_assert_str_eq(o.files[2], "--dim");
+    ck_assert(parse("train --epochs 3 --batch 7 --seed 0 --min-count 2 --ngrams 3 --subwords 0 --buckets 9 -", &o));
+    ck_assert(o.epochs == 3 && o.batch == 7 && o.seed == 0 && o.min_count == 2 && o.settings.ngrams == 3);
+    ck_assert(o.settings.subwords == 0 && o.settings.buckets == 9 && strcmp(o.files[0], "-") == 0);
+    ck_assert(parse("train x --freeze-embedding --class-weights none --tokenizer char --quiet --test=t --utf8 replace", &o));
+    ck_assert(o.freeze && !o.balanced && o.settings.kind == TEXT_CHAR && o.quiet && o.reader.replace);
+    ck_assert_str_eq(o.test, "t");
+    ck_assert(parse("eval --model m --json --format csv --text-column a --label-column b x", &o));
+    ck_assert(o.json && o.reader.format == TEXT_CSV && strcmp(o.model, "m") == 0);
+    ck_assert_str_eq(o.reader.text_column, "a");
+    ck_assert_str_eq(o.reader.label_column, "b");
+    for (const char **rule = (const char *[]){"sgd", "adam", "adamw", "adagrad", "rmsprop", "sparse_adam", NULL}; *rule; rule++) {
+        char line[60];
+        snprintf(line, sizeof line, "train x --optimizer %s", *rule);
+        ck_assert(parse(line, &o) && o.lr > 0);
+    }
+    ck_no_error();
+}
+END_TEST
+
+static const char *const wrong[][2] = {
+    {"trian", "unknown command trian: did you mean train?"},
+    {"fly", "unknown command fly: there are train, eval and predict"},
+    {"--seed 3", "--seed: first comes a command: train, eval or predict"},
+    {"train", "train: no file to learn from: classify train FILE..."},
+    {"train --dim 8", "train: no file to learn from: classify train FILE..."},
+    {"eval", "eval: one file, please: classify eval --model M FILE"},
+    {"eval a b", "eval: one file, please: classify eval --model M FILE"},
+    {"predict a b", "predict: one file at most: classify predict [FILE]"},
+    {"train x --epoch 3", "unknown option --epoch: did you mean --epochs?"},
+    {"train x --epocs=3", "unknown option --epocs: did you mean --epochs?"},
+    {"train x --zzzzzzzz", "unknown option --zzzzzzzz: classify train --help lists them"},
+    {"train x -v", "unknown option -v: classify train --help lists them"},
+    {"eval x --epochs 3", "--epochs is an option of classify train"},
+    {"train x --dim", "--dim: a value is missing: --dim N"},
+    {"train x --dim 0", "--dim 0: it must be a whole number from 1 to 65536"},
+    {"train x --dim 2.5", "--dim 2.5: it must be a whole number from 1 to 65536"},
+    {"train x --dim 8x", "--dim 8x: it must be a whole number from 1 to 65536"},
+    {"train x --seed -1", "--seed -1: it must be a whole number from 0 to 9e+15"},
+    {"train x --lr nan", "--lr nan: it must be a number from 1e-09 to 1000000"},
+    {"train x --lr abc", "--lr abc: it must be a number from 1e-09 to 1000000"},
+    {"train x --lr=", "--lr : it must be a number from 1e-09 to 1000000"},
+    {"train x --lr 0", "--lr 0: it must be a number from 1e-09 to 1000000"},
+    {"train x --ngrams 9", "--ngrams 9: it must be a whole number from 1 to 8"},
+    {"train x --optimizer sdg", "--optimizer sdg: it must be sgd, adam, adamw, adagrad, rmsprop or sparse_adam"},
+    {"train x --tokenizer words", "--tokenizer words: it must be mixed, word or char"},
+    {"train x --format xml", "--format xml: it must be tsv, fasttext, csv or auto"},
+    {"train x --utf8 ignore", "--utf8 ignore: it must be error or replace"},
+    {"train x --class-weights 3", "--class-weights 3: it must be none or balanced"},
+    {"train x --quiet=yes", "--quiet takes no value"},
+    {"train x --model=", "--model \"\": it must not be empty"},
+    {"help fly", "unknown command fly: there are train, eval and predict"},
+};
+
+START_TEST(wrong_command_lines)
+{
+    text_options o;
+
+    ck_assert(!parse(wrong[_i][0], &o));
+    ck_error(TN_EUSAGE, wrong[_i][1]);
+}
+END_TEST
+
+static void print_help(text_command about, char *text, size_t size)
+{
+    FILE  *f = tmpfile();
+    size_t n;
+
+    text_options_help(about, f);
+    rewind(f);
+    n = fread(text, 1, size - 1, f);
+    text[n] = 0;
+    fclose(f);
+}
+
+START_TEST(help)
+{
+    static const struct {
+        const char  *line;
+        text_command about;
+    } asked[] = {{"--help", TEXT_DEMO},         {"-h", TEXT_DEMO},           {"help", TEXT_DEMO},     {"help help", TEXT_DEMO},
+                 {"help train", TEXT_TRAIN},    {"train --help", TEXT_TRAIN}, {"eval -h", TEXT_EVAL},
+                 {"predict --help", TEXT_PREDICT}};
+    text_options o;
+    char         text[5000];
+
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        ck_assert(parse(asked[i].line, &o));
+        ck_assert(o.command == TEXT_HELP && o.about == asked[i].about);
+        print_help(o.about, text, sizeof text);
+        ck_assert_int_eq(strncmp(text, "usage: classify", 15), 0);
+        ck_assert_int_eq(strstr(text, "--epochs N") != NULL, o.about == TEXT_TRAIN);
+        ck_assert_int_eq(strstr(text, "--json") != NULL, o.about == TEXT_EVAL);
+        for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) ck_assert_int_le(strlen(line), 118);
+    }
+}
+END_TEST
+
+START_TEST(nearest_word)
+{
+    static const char *const words[] = {"apple", "pear", "plum"};
+
+    ck_assert_str_eq(text_nearest("aple", 3, words), "apple");
+    ck_assert_str_eq(text_nearest("pler", 3, words), "pear");
+    ck_assert_ptr_null(text_nearest("banana", 3, words));
+    ck_assert_ptr_null(text_nearest("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 3, words));
+}
+END_TEST
+
+/* No terminal: a plain line per epoch, no carriage return. */
+START_TEST(progress_lines)
+{
+    text_progress p;
+    char          text[500];
+    FILE         *f = tmpfile();
+    size_t        n;
+
+    text_progress_begin(&p, f, 2, 400);
+    text_progress_step(&p, 3, 100, 1.0, 1);
+    text_progress_step(&p, 1, 100, 0.2, 1);
+    text_progress_epoch(&p);
+    text_progress_step(&p, 4, 200, 0.25, 4);
+    text_progress_epoch(&p);
+    text_progress_end(&p);
+    rewind(f);
+    n = fread(text, 1, sizeof text - 1, f);
+    text[n] = 0;
+    fclose(f);
+    ck_assert_ptr_nonnull(strstr(text, "epoch 1/2  loss 0.8000  accuracy 0.5000  "));
+    ck_assert_ptr_nonnull(strstr(text, "\nepoch 2/2  loss 0.2500  accuracy 1.0000  "));
+    ck_assert_ptr_null(strchr(text, '\r'));
+    text_progress_begin(&p, NULL, 1, 0); /* quiet */
+    text_progress_epoch(&p);
+    text_progress_end(&p);
+}
+END_TEST
+
+static void add(TCase *c)
+{
+    tcase_add_test(c, defaults);
+    tcase_add_test(c, all_options);
+    tcase_add_loop_test(c, wrong_command_lines, 0, sizeof wrong / sizeof *wrong);
+    tcase_add_test(c, help);
+    tcase_add_test(c, nearest_word);
+    tcase_add_test(c, progress_lines);
+}
+
+int main(void)
+{
+    return run_case("text_options", add);
+}
