@@ -3,7 +3,7 @@
 # make test       builds and runs every test           make test SAN=1   under ASan and UBSan
 # make lint       warnings of gcc and clang as errors, static analysis, headers as C++
 # make install    PREFIX=/usr/local DESTDIR=           make clean
-# make help       this text
+# make help       this text; V=1 shows the commands
 #
 # Objects land under build/, never beside sources. There are two libraries from one source: libtarn (float) and libtarn64
 # (double). src/kernels is built once per instruction set of the machine's family, and chosen at run time.
@@ -27,6 +27,7 @@ B      := build
 endif
 
 # clang knows no -fno-semantic-interposition before 11, and needs none
+Q := $(if $(V),,@)
 ALL := $(BASE) $(WARN) $(CFLAGS) -MMD -MP
 
 ISA := base
@@ -56,6 +57,7 @@ SO    := $(B)/libtarn.so.$(VERSION)
 
 .PHONY: all run test lint install clean help
 .DELETE_ON_ERROR:
+.SECONDARY: # objects stay, so that the next make need not make them again
 all: $(LIB) $(SO) $(LIB64) $(PROGRAMS)
 
 help:
@@ -67,41 +69,45 @@ define variant
 # only src sees the private headers
 $(B)/$1/src/%.o: src/%.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL) $$(FLAGS_$1) -Isrc -DTN_ISA=base -c $$< -o $$@
+	$(Q)$$(CC) $$(ALL) $$(FLAGS_$1) -Isrc -DTN_ISA=base -c $$< -o $$@
 $(foreach isa,$(ISA),
 $(B)/$1/src/kernels/%.$(isa).o: src/kernels/%.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL) $$(FLAGS_$1) $$(FLAGS_$(isa)) -Isrc -DTN_ISA=$(isa) -c $$< -o $$@
+	$(Q)$$(CC) $$(ALL) $$(FLAGS_$1) $$(FLAGS_$(isa)) -Isrc -DTN_ISA=$(isa) -c $$< -o $$@
 )
 $(B)/$1/%.o: %.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL) $$(FLAGS_$1) -c $$< -o $$@
+	$(Q)$$(CC) $$(ALL) $$(FLAGS_$1) -c $$< -o $$@
 
 $(B)/$1/libtext.a: $(patsubst %.c,$(B)/$1/%.o,$(TEXT))
 	@rm -f $$@
-	$$(AR) rcs $$@ $$^
+	$(Q)$$(AR) rcs $$@ $$^
 endef
 $(eval $(call variant,float))
 $(eval $(call variant,double))
 
 $(LIB): $(call objects_of,float)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@echo $@
+	$(Q)$(AR) rcs $@ $^
 
 $(LIB64): $(call objects_of,double)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	@echo $@
+	$(Q)$(AR) rcs $@ $^
 
 $(SO): $(call objects_of,float)
-	$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libtarn.so.$(SOVERSION) -o $@ $^ $(LIBS)
-	ln -sf libtarn.so.$(VERSION) $(B)/libtarn.so.$(SOVERSION)
-	ln -sf libtarn.so.$(SOVERSION) $(B)/libtarn.so
+	@echo $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libtarn.so.$(SOVERSION) -o $@ $^ $(LIBS)
+	$(Q)ln -sf libtarn.so.$(VERSION) $(B)/libtarn.so.$(SOVERSION)
+	$(Q)ln -sf libtarn.so.$(SOVERSION) $(B)/libtarn.so
 
 # ---- programs --------------------------------------------------------------------------------------------------------
 
 ifndef SAN
 examples/%: $(B)/float/examples/%.o $(B)/float/libtext.a $(LIB)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	@echo $@
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
 endif
 
 run: examples/classify
@@ -116,19 +122,19 @@ TEST_PROGRAMS := $(foreach type,float double,$(TESTS:%=$(B)/$(type)/tests/%))
 define test_variant
 $(B)/$1/tests/%.o: tests/%.c | tools
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL) $$(FLAGS_$1) -Isrc -I. $$(CHECK_CFLAGS) -c $$< -o $$@
+	$(Q)$$(CC) $$(ALL) $$(FLAGS_$1) -Isrc -I. $$(CHECK_CFLAGS) -c $$< -o $$@
 
 # the built-in ops, read off the built library: nobody keeps a list by hand
 $(B)/$1/tests/builtin_ops.c: $2
 	@mkdir -p $$(@D)
-	nm -g $2 2>/dev/null | sed -n 's/.* [BDRVGS] \(tn__op_[a-z0-9_]*\)$$$$/\1/p' | sort -u | awk \
+	$(Q)nm -g $2 2>/dev/null | sed -n 's/.* [BDRVGS] \(tn__op_[a-z0-9_]*\)$$$$/\1/p' | sort -u | awk \
 	  'BEGIN { print "#include <tarn/op.h>\nextern const tn_op *const tests_builtin_ops[];" } \
 	   { print "extern const tn_op " $$$$1 ";"; list = list "    &" $$$$1 ",\n" } \
 	   END { if (!list) exit 1; print "const tn_op *const tests_builtin_ops[] = {\n" list "    0};" }' > $$@
 $(B)/$1/tests/builtin_ops.o: $(B)/$1/tests/builtin_ops.c
-	$$(CC) $$(ALL) $$(FLAGS_$1) -c $$< -o $$@
+	$(Q)$$(CC) $$(ALL) $$(FLAGS_$1) -c $$< -o $$@
 $(B)/$1/tests/test_%: $(B)/$1/tests/test_%.o $(B)/$1/tests/builtin_ops.o $(B)/$1/libtext.a $2
-	$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(CHECK_LIBS) $$(LIBS)
+	$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(CHECK_LIBS) $$(LIBS)
 endef
 $(eval $(call test_variant,float,$(LIB)))
 $(eval $(call test_variant,double,$(LIB64)))
@@ -144,6 +150,21 @@ test: tools
 .PHONY: test-programs
 test-programs: $(TEST_PROGRAMS) $(if $(SAN),,all)
 
+# ---- benchmarks: tarn beside its peers, all parts or BENCH="gemm gpt" ----------------------------------------------------
+
+BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(filter-out tests/bench/bench.c,$(wildcard tests/bench/*.c)))
+
+$(B)/bench/machine.o: BENCH_FLAGS := -march=native -ffp-contract=fast # what the machine can do, not what tarn does
+$(B)/bench/%.o: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL) $(BENCH_FLAGS) -Isrc -c $< -o $@
+$(BENCHES): $(B)/bench/%: $(B)/bench/%.o $(B)/bench/bench.o $(LIB)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -ldl
+
+.PHONY: bench
+bench: $(BENCHES) examples/classify
+	$(PYTHON) tests/bench/bench.py --build $(B) $(BENCH)
+
 # ---- checks ----------------------------------------------------------------------------------------------------------
 
 lint:
@@ -158,8 +179,8 @@ install: $(LIB) $(LIB64) $(SO)
 	install -m 644 include/tarn/*.h $(DEST)/include/tarn
 	install -m 644 $(LIB) $(LIB64) $(DEST)/lib
 	install -m 755 $(SO) $(DEST)/lib
-	ln -sf libtarn.so.$(VERSION) $(DEST)/lib/libtarn.so.$(SOVERSION)
-	ln -sf libtarn.so.$(SOVERSION) $(DEST)/lib/libtarn.so
+	$(Q)ln -sf libtarn.so.$(VERSION) $(DEST)/lib/libtarn.so.$(SOVERSION)
+	$(Q)ln -sf libtarn.so.$(SOVERSION) $(DEST)/lib/libtarn.so
 	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: tarn' \
 	  'Description: minimal autograd tensors in C11' 'Version: $(VERSION)' 'Libs: -L$${libdir} -ltarn' \
 	  'Libs.private: -lm -lpthread' 'Cflags: -I$${includedir}' > $(DEST)/lib/pkgconfig/tarn.pc
