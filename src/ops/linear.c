@@ -1,7 +1,8 @@
 /* linear.c: y = x W^T + b, the fully connected layer. */
-#include "kernels/kernels.h"
-#include <tarn/op.h>
 #include <tarn/ops.h>
+
+#include "kernels/kernels.h"
+#include "product.h"
 
 enum { X, WEIGHT, BIAS };
 
@@ -15,9 +16,8 @@ static int64_t count_rows(const tn_tensor *x)
 
 static bool reserve(tn_tensor *y, int64_t rows, int64_t in, int64_t out)
 {
-    return tn_alloc_scratch(y, tn__gemm_scratch(rows, out, in)) &&
-           tn_alloc_scratch(y, tn__gemm_scratch(rows, in, out)) &&
-           tn_alloc_scratch(y, tn__gemm_scratch(out, in, rows));
+    return tn__product_reserve(y, 1, rows, out, in) && tn__product_reserve(y, 1, rows, in, out) &&
+           tn__product_reserve(y, 1, out, in, rows);
 }
 
 static bool linear_shape(tn_tensor *y)
@@ -36,35 +36,60 @@ static bool linear_shape(tn_tensor *y)
     return reserve(y, count_rows(x), weight->size[1], weight->size[0]) && tn_set_shape(y, x->rank, size);
 }
 
+/* The bias in forward and backward: a pass over the rows of y or of its gradient, shared out if it is long. */
+enum { PIECE = 1 << 15 };
+
+typedef struct bias_job {
+    const tn_real *from;
+    tn_real       *to;
+    int64_t        rows, out;
+} bias_job;
+
+static void add_bias(int64_t begin, int64_t end, void *arg)
+{
+    const bias_job *w = arg;
+    for (int64_t r = begin; r < end; r++) tn__kernels_get()->axpy(w->out, 1, w->from, w->to + r * w->out);
+}
+
+static void add_rows(int64_t begin, int64_t end, void *arg)
+{
+    const bias_job *w = arg;
+    for (int64_t r = 0; r < w->rows; r++)
+        tn__kernels_get()->axpy(end - begin, 1, w->from + r * w->out + begin, w->to + begin);
+}
+
 static void linear_forward(tn_tensor *y)
 {
-    const tn__kernels *kernels = tn__kernels_get();
     const tn_tensor *weight = y->in[WEIGHT], *bias = y->in[BIAS];
-    int64_t rows = count_rows(y), out = weight->size[0], in = weight->size[1];
-    kernels->gemm(false, true, rows, out, in, y->in[X]->data, in, weight->data, in, y->data, out, false,
-                  tn_scratch(y));
-    for (int64_t r = 0; r < rows && bias; r++) kernels->axpy(out, 1, bias->data, y->data + r * out);
+    const int64_t rows = count_rows(y), out = weight->size[0], in = weight->size[1];
+    tn__product_run(y, &(tn__product){.tb = true, .m = rows, .n = out, .k = in, .batches = 1, .a = y->in[X]->data,
+                                      .b = weight->data, .c = y->data});
+    if (!bias) return;
+    bias_job w = {bias->data, y->data, rows, out};
+    tn_parallel_for(rows, 1 + PIECE / (out + 1), add_bias, &w);
 }
 
 static void bias_grad(const tn_tensor *y, tn_real *gb, bool first)
 {
-    const tn_real *g = tn_grad_out(y);
-    int64_t rows = count_rows(y), out = y->size[y->rank - 1];
-    for (int64_t j = 0; j < out && first; j++) gb[j] = 0;
-    for (int64_t r = 0; r < rows; r++) tn__kernels_get()->axpy(out, 1, g + r * out, gb);
+    bias_job w = {tn_grad_out(y), gb, count_rows(y), y->size[y->rank - 1]};
+    for (int64_t j = 0; j < w.out && first; j++) gb[j] = 0;
+    tn_parallel_for(w.out, 64 + PIECE / (w.rows + 1), add_rows, &w);
 }
 
 static void linear_backward(tn_tensor *y)
 {
-    const tn__kernels *kernels = tn__kernels_get();
     const tn_tensor *x = y->in[X], *weight = y->in[WEIGHT];
     const tn_real *g = tn_grad_out(y);
-    int64_t rows = count_rows(y), out = weight->size[0], in = weight->size[1];
+    const int64_t rows = count_rows(y), out = weight->size[0], in = weight->size[1];
     bool first;
     tn_real *gx = tn_grad(y, X, &first);
-    if (gx) kernels->gemm(false, false, rows, in, out, g, out, weight->data, in, gx, in, !first, tn_scratch(y));
+    if (gx)
+        tn__product_run(y, &(tn__product){.m = rows, .n = in, .k = out, .batches = 1, .a = g, .b = weight->data,
+                                          .c = gx, .add = !first});
     tn_real *gw = tn_grad(y, WEIGHT, &first);
-    if (gw) kernels->gemm(true, false, out, in, rows, g, out, x->data, in, gw, in, !first, tn_scratch(y));
+    if (gw)
+        tn__product_run(y, &(tn__product){.ta = true, .m = out, .n = in, .k = rows, .batches = 1, .a = g,
+                                          .b = x->data, .c = gw, .add = !first});
     tn_real *gb = y->in[BIAS] ? tn_grad(y, BIAS, &first) : NULL;
     if (gb) bias_grad(y, gb, first);
 }

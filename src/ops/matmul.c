@@ -2,9 +2,9 @@
  * gradient adds up in place, product by product: nothing of the broadcast size is made. */
 #include <string.h>
 
-#include "kernels/kernels.h"
-#include <tarn/op.h>
 #include <tarn/ops.h>
+
+#include "product.h"
 
 /* What y's products are: (m, k) x (k, n), one for each batch. The steps count matrices: 0 where an operand is
  * broadcast. */
@@ -12,7 +12,7 @@ typedef struct product {
     bool    ta, tb;
     int64_t m, n, k, batches;
     int     rank; /* of the batch dimensions */
-    int64_t size[TN_MAX_RANK], a_step[TN_MAX_RANK], b_step[TN_MAX_RANK];
+    int64_t size[TN_MAX_RANK], a_step[TN_MAX_RANK], b_step[TN_MAX_RANK], y_step[TN_MAX_RANK];
     bool    a_shared, b_shared; /* by several batches */
 } product;
 
@@ -96,6 +96,8 @@ static bool plan(const tn_tensor *y, product *p)
     }
     p->a_shared = batch_steps(a, p, p->a_step);
     p->b_shared = batch_steps(b, p, p->b_step);
+    int64_t matrices = 1;
+    for (int d = p->rank - 1; d >= 0; matrices *= p->size[d--]) p->y_step[d] = matrices;
     return true;
 }
 
@@ -115,12 +117,13 @@ static bool check_operands(const tn_tensor *y)
     return p.k == k || fail(y, "inner sizes differ");
 }
 
-/* Scratch for the product, and for both operands' gradients. */
+/* Room for the product, and for both operands' gradients. */
 static bool reserve(tn_tensor *y, const product *p)
 {
-    return tn_alloc_scratch(y, tn__gemm_scratch(p->m, p->n, p->k)) &&
-           tn_alloc_scratch(y, p->ta ? tn__gemm_scratch(p->k, p->m, p->n) : tn__gemm_scratch(p->m, p->k, p->n)) &&
-           tn_alloc_scratch(y, p->tb ? tn__gemm_scratch(p->n, p->k, p->m) : tn__gemm_scratch(p->k, p->n, p->m));
+    const int64_t batches = p->batches, m = p->m, n = p->n, k = p->k;
+    return tn__product_reserve(y, batches, m, n, k) &&
+           (p->ta ? tn__product_reserve(y, batches, k, m, n) : tn__product_reserve(y, batches, m, k, n)) &&
+           (p->tb ? tn__product_reserve(y, batches, n, k, m) : tn__product_reserve(y, batches, k, n, m));
 }
 
 static bool matmul_shape(tn_tensor *y)
@@ -148,58 +151,60 @@ static product plan_folded(const tn_tensor *y)
     return p;
 }
 
-/* Which matrix of an operand the batch reads. */
-static int64_t matrix_of(const product *p, const int64_t *step, int64_t batch)
+/* What all products of y have in common. */
+static tn__product batched(const product *p)
 {
-    int64_t matrix = 0;
-    for (int d = p->rank - 1; d >= 0; d--) {
-        matrix += batch % p->size[d] * step[d];
-        batch /= p->size[d];
-    }
-    return matrix;
+    return (tn__product){.batches = p->batches, .rank = p->rank, .size = p->size};
 }
 
 static void matmul_forward(tn_tensor *y)
 {
     const product p = plan_folded(y);
-    for (int64_t i = 0; i < p.batches; i++) {
-        const tn_real *a = y->in[0]->data + matrix_of(&p, p.a_step, i) * p.m * p.k;
-        const tn_real *b = y->in[1]->data + matrix_of(&p, p.b_step, i) * p.k * p.n;
-        tn__kernels_get()->gemm(p.ta, p.tb, p.m, p.n, p.k, a, p.ta ? p.m : p.k, b, p.tb ? p.k : p.n,
-                                y->data + i * p.m * p.n, p.n, false, tn_scratch(y));
-    }
+    tn__product z = batched(&p);
+    z.ta = p.ta, z.tb = p.tb;
+    z.m = p.m, z.n = p.n, z.k = p.k;
+    z.a = y->in[0]->data, z.a_step = p.a_step;
+    z.b = y->in[1]->data, z.b_step = p.b_step;
+    z.c = y->data, z.c_step = p.y_step;
+    tn__product_run(y, &z);
 }
 
 /* ga = or += g op(b)^T, or its transpose if a is stored transposed. */
 static void left_grad(const tn_tensor *y, const product *p, tn_real *ga, bool first)
 {
-    const tn_real *g = tn_grad_out(y);
-    int64_t ldb = p->tb ? p->k : p->n;
+    tn__product z = batched(p);
+    z.c = ga, z.c_step = p->a_step, z.c_shared = p->a_shared;
+    z.add = !first || p->a_shared;
     if (first && p->a_shared) memset(ga, 0, (size_t)y->in[0]->n * sizeof *ga);
-    bool add = !first || p->a_shared;
-    for (int64_t i = 0; i < p->batches; i++, g += p->m * p->n) {
-        const tn_real *b = y->in[1]->data + matrix_of(p, p->b_step, i) * p->k * p->n;
-        tn_real *to = ga + matrix_of(p, p->a_step, i) * p->m * p->k;
-        if (p->ta)
-            tn__kernels_get()->gemm(p->tb, true, p->k, p->m, p->n, b, ldb, g, p->n, to, p->m, add, tn_scratch(y));
-        else tn__kernels_get()->gemm(false, !p->tb, p->m, p->k, p->n, g, p->n, b, ldb, to, p->k, add, tn_scratch(y));
+    if (p->ta) {
+        z.m = p->k, z.n = p->m, z.k = p->n;
+        z.a = y->in[1]->data, z.a_step = p->b_step, z.ta = p->tb;
+        z.b = tn_grad_out(y), z.b_step = p->y_step, z.tb = true;
+    } else {
+        z.m = p->m, z.n = p->k, z.k = p->n;
+        z.a = tn_grad_out(y), z.a_step = p->y_step;
+        z.b = y->in[1]->data, z.b_step = p->b_step, z.tb = !p->tb;
     }
+    tn__product_run(y, &z);
 }
 
 /* gb = or += op(a)^T g, or its transpose if b is stored transposed. */
 static void right_grad(const tn_tensor *y, const product *p, tn_real *gb, bool first)
 {
-    const tn_real *g = tn_grad_out(y);
-    int64_t lda = p->ta ? p->m : p->k;
+    tn__product z = batched(p);
+    z.c = gb, z.c_step = p->b_step, z.c_shared = p->b_shared;
+    z.add = !first || p->b_shared;
     if (first && p->b_shared) memset(gb, 0, (size_t)y->in[1]->n * sizeof *gb);
-    bool add = !first || p->b_shared;
-    for (int64_t i = 0; i < p->batches; i++, g += p->m * p->n) {
-        const tn_real *a = y->in[0]->data + matrix_of(p, p->a_step, i) * p->m * p->k;
-        tn_real *to = gb + matrix_of(p, p->b_step, i) * p->k * p->n;
-        if (p->tb)
-            tn__kernels_get()->gemm(true, p->ta, p->n, p->k, p->m, g, p->n, a, lda, to, p->k, add, tn_scratch(y));
-        else tn__kernels_get()->gemm(!p->ta, false, p->k, p->n, p->m, a, lda, g, p->n, to, p->n, add, tn_scratch(y));
+    if (p->tb) {
+        z.m = p->n, z.n = p->k, z.k = p->m;
+        z.a = tn_grad_out(y), z.a_step = p->y_step, z.ta = true;
+        z.b = y->in[0]->data, z.b_step = p->a_step, z.tb = p->ta;
+    } else {
+        z.m = p->k, z.n = p->n, z.k = p->m;
+        z.a = y->in[0]->data, z.a_step = p->a_step, z.ta = !p->ta;
+        z.b = tn_grad_out(y), z.b_step = p->y_step;
     }
+    tn__product_run(y, &z);
 }
 
 static void matmul_backward(tn_tensor *y)

@@ -1,6 +1,6 @@
-/* embedding.c: the mean of bags of rows, back, and a step that moves the rows touched. A request is "RULE ROWS BAGS DRAWN":
- * RULE sgd, adagrad or sparse_adam; a table of ROWS x 64; BAGS x 64 tokens, Zipf over DRAWN ids. If ROWS is smaller than
- * DRAWN, the distinct ids of a batch get rows of their own in the table: as many rows are touched, as often. */
+/* embedding.c: the mean of bags of rows, back, and a step that moves the rows touched. A request is "RULE ROWS BAGS
+ * DRAWN": RULE sgd, adagrad or sparse_adam; a table of ROWS x 64; BAGS x 64 tokens, Zipf over DRAWN ids. If ROWS is
+ * smaller than DRAWN, a batch's distinct ids get rows of their own in the table: as many rows are touched, as often. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ typedef struct lookup {
     float     *dy;
 } lookup;
 
-/* ---- ids ----------------------------------------------------------------------------------------------------------- */
+/* ---- ids ------------------------------------------------------------------------------------------------------- */
 
 /* sums[r]: how likely the ranks up to r are, the r-th being as frequent as 1 / r. */
 static double *zipf(int64_t n)
@@ -74,7 +74,7 @@ static bool squeeze(int32_t *ids, int64_t n, int64_t drawn, int64_t rows)
     return distinct <= rows;
 }
 
-/* ---- a step -------------------------------------------------------------------------------------------------------- */
+/* ---- a step ---------------------------------------------------------------------------------------------------- */
 
 static optim *rule_of(const char *name, tn_params *ps)
 {

@@ -1,5 +1,5 @@
-/* gemm.c: C (m x n) = op(A) op(B) in float: tarn's and, loaded at run time, OpenBLAS', BLIS' and oneDNN's. A request is
- * "LIBRARY NN|NT|TN M N K". */
+/* gemm.c: C (m x n) = op(A) op(B) in float: tarn's and, loaded at run time, OpenBLAS', BLIS' and oneDNN's. A request
+ * is "LIBRARY NN|NT|TN M N K". */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +54,7 @@ static product *product_of(const char *rest)
     return p;
 }
 
-/* ---- tarn ---------------------------------------------------------------------------------------------------------- */
+/* ---- tarn ------------------------------------------------------------------------------------------------------ */
 
 /* With several threads the product goes through the op, which shares it out. */
 static void *tarn_prepare(const char *rest)
@@ -80,11 +80,11 @@ static void tarn_run(void *state)
     product *p = state;
     if (p->tape) tarn_op(p);
     else
-        tn__kernels_get()->gemm(p->ta, p->tb, p->m, p->n, p->k, p->a, p->ta ? p->m : p->k, p->b, p->tb ? p->k : p->n, p->c,
-                                p->n, false, p->scratch);
+        tn__kernels_get()->gemm(p->ta, p->tb, p->m, p->n, p->k, p->a, p->ta ? p->m : p->k, p->b,
+                                p->tb ? p->k : p->n, p->c, p->n, false, p->scratch);
 }
 
-/* ---- the peers ----------------------------------------------------------------------------------------------------- */
+/* ---- the peers ------------------------------------------------------------------------------------------------- */
 
 /* The same names in other distributions' versions; RTLD_LOCAL, since two of them define cblas_sgemm. */
 static void *symbol(const char *const *files, const char *name)

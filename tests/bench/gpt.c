@@ -1,5 +1,5 @@
-/* gpt.c: a small GPT, pre-norm, learned positions, and a step of AdamW on it. Requests: "step", "backward" (without the
- * optimiser's part), "forward". */
+/* gpt.c: a small GPT, pre-norm, learned positions, and a step of AdamW on it. Requests: "step", "backward" (without
+ * the optimiser's part), "forward". */
 #include <math.h>
 #include <stdlib.h>
 

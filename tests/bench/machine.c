@@ -1,5 +1,5 @@
-/* machine.c: what the machine can do: fused multiply-adds from registers, with its widest vectors, and memory traffic.
- * Built for the very machine that it runs on (-march=native). */
+/* machine.c: what the machine can do: fused multiply-adds from registers, with its widest vectors, and memory
+ * traffic. Built for the very machine that it runs on (-march=native). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +26,7 @@ typedef float vec __attribute__((vector_size(BYTES)));
 #define IN_REGISTER(r) __asm__ volatile("" : "+x"(r))
 #endif
 
-/* ---- multiply and add: 12 independent chains hide the latency of each -------------------------------------------- */
+/* ---- multiply and add: 12 independent chains hide the latency of each ------------------------------------------ */
 
 typedef struct fma_state {
     int64_t threads;
@@ -66,7 +66,7 @@ static void fma_run(void *state)
     tn_parallel_for(((fma_state *)state)->threads, 1, fma_piece, state);
 }
 
-/* ---- memory: the traffic of two arrays read and one written, none of which fits a cache --------------------------- */
+/* ---- memory: the traffic of two arrays read and one written, none of which fits a cache ------------------------ */
 
 typedef struct arrays {
     float *a, *b, *c;
@@ -106,6 +106,9 @@ static void arrays_drop(void *state)
 int main(int argc, char **argv)
 {
     static const bench_work works[] = {
-        {"fma", fma_prepare, fma_run, free}, {"triad", arrays_prepare, triad_run, arrays_drop}, {NULL, NULL, NULL, NULL}};
+        {"fma", fma_prepare, fma_run, free},
+        {"triad", arrays_prepare, triad_run, arrays_drop},
+        {NULL, NULL, NULL, NULL},
+    };
     return bench_main(argc, argv, works);
 }

@@ -18,7 +18,7 @@ static int32_t *labels_for(int64_t n)
     return label;
 }
 
-/* ---- tarn ---------------------------------------------------------------------------------------------------------- */
+/* ---- tarn ------------------------------------------------------------------------------------------------------ */
 
 typedef struct mlp {
     tn_error   err;
@@ -70,7 +70,7 @@ static void mlp_drop(void *state)
     free(m);
 }
 
-/* ---- by hand ------------------------------------------------------------------------------------------------------- */
+/* ---- by hand --------------------------------------------------------------------------------------------------- */
 
 typedef void cblas_function(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a, int lda,
                             const float *b, int ldb, float beta, float *c, int ldc);
@@ -161,6 +161,9 @@ static void hand_drop(void *state)
 int main(int argc, char **argv)
 {
     static const bench_work works[] = {
-        {"step", mlp_prepare, mlp_run, mlp_drop}, {"hand", hand_prepare, hand_run, hand_drop}, {NULL, NULL, NULL, NULL}};
+        {"step", mlp_prepare, mlp_run, mlp_drop},
+        {"hand", hand_prepare, hand_run, hand_drop},
+        {NULL, NULL, NULL, NULL},
+    };
     return bench_main(argc, argv, works);
 }

@@ -5,7 +5,7 @@
 
 #include "bench.h"
 
-/* ---- a chain: x + b, times s, plus b, ..., and back --------------------------------------------------------------- */
+/* ---- a chain: x + b, times s, plus b, ..., and back ------------------------------------------------------------ */
 
 typedef struct chain {
     tn_error err;
@@ -53,7 +53,7 @@ static void chain_drop(void *state)
     free(c);
 }
 
-/* ---- exclusive or: 2-8-1, tanh, one example ------------------------------------------------------------------------ */
+/* ---- exclusive or: 2-8-1, tanh, one example -------------------------------------------------------------------- */
 
 typedef struct net {
     tn_error   err;

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 now = time.process_time if os.environ.get("BENCH_CLOCK") else time.perf_counter
 
 
-# ---- tape ------------------------------------------------------------------------------------------------------------
+# ---- tape ----------------------------------------------------------------------------------------------------------
 
 def chain(ops):
     g = torch.tensor([1.0], requires_grad=True)
@@ -44,7 +44,7 @@ def xor():
     return run
 
 
-# ---- models ----------------------------------------------------------------------------------------------------------
+# ---- models --------------------------------------------------------------------------------------------------------
 
 def step(batch, foreach="0"):
     batch = int(batch)
@@ -102,7 +102,7 @@ def gpt(foreach="0"):
     return run
 
 
-# ---- ten million floats ----------------------------------------------------------------------------------------------
+# ---- ten million floats --------------------------------------------------------------------------------------------
 
 N = 10_000_000
 
@@ -139,7 +139,7 @@ def add():
     return forward_backward(torch.add, torch.randn(N), torch.randn(N))
 
 
-# ---- embedding -------------------------------------------------------------------------------------------------------
+# ---- embedding -----------------------------------------------------------------------------------------------------
 
 RULES = {"sgd": lambda w: torch.optim.SGD([w], lr=0.1), "adagrad": lambda w: torch.optim.Adagrad([w], lr=1e-2),
          "sparse_adam": lambda w: torch.optim.SparseAdam([w], lr=1e-3)}
@@ -172,7 +172,7 @@ def lookup(rule, rows, bags, drawn):
     return run
 
 
-# ---- a classifier ----------------------------------------------------------------------------------------------------
+# ---- a classifier --------------------------------------------------------------------------------------------------
 
 def bag(path, dim):
     """One epoch of sparse SGD over the texts of a fastText file, in batches of 256 that are made before."""
@@ -200,7 +200,7 @@ WORKS = dict(bag=bag, chain=chain, xor=xor, step=step, gpt=gpt, gelu=gelu, softm
 WORKS.update({rule: (lambda rule: lambda *a: lookup(rule, *a))(rule) for rule in RULES})
 
 
-# ---- requests --------------------------------------------------------------------------------------------------------
+# ---- requests ------------------------------------------------------------------------------------------------------
 
 def spent(run, runs):
     begin = now()

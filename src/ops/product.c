@@ -1,0 +1,144 @@
+/* product.c: C is cut into blocks, by its size alone. Workers, as many as there are threads, each with scratch of its
+ * own, take blocks until none is left; which of them takes which cannot be seen in the result (kernels.h). */
+#include <stdatomic.h>
+
+#include "kernels/kernels.h"
+#include "product.h"
+
+/* ALONE: multiplications that are not worth waking a thread for, some 2 us of work. PIECE: what a worker takes at a
+ * time, at least. BLOCKS: as many as keep a few threads busy to the end; not more, since each packs its operands. */
+enum { ALONE = 1 << 17, PIECE = 1 << 16, BLOCKS = 8, MOST_ROWS = 768, MOST_COLUMNS = 1536, UNIT = 48 };
+
+/* How C's matrices are cut: rows x columns of them make a block; down x across blocks make a matrix. */
+typedef struct cut {
+    int64_t rows, columns, down, across;
+} cut;
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t ratio_up(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static int64_t half(int64_t n)
+{
+    return ratio_up(ratio_up(n, 2), UNIT) * UNIT;
+}
+
+/* Multiplications, of which there may be more than fit in 64 bits. */
+static double work_of(int64_t batches, int64_t m, int64_t n, int64_t k)
+{
+    return (double)batches * (double)m * (double)n * (double)k;
+}
+
+static cut cut_of(int64_t batches, int64_t m, int64_t n, int64_t k)
+{
+    cut z = {m, n, 1, 1};
+    while (work_of(1, z.rows, z.columns, k) > 2 * PIECE && (z.rows > UNIT || z.columns > UNIT) &&
+           (batches * z.down * z.across < BLOCKS || z.rows > MOST_ROWS || z.columns > MOST_COLUMNS)) {
+        if (2 * z.rows > z.columns && z.rows > UNIT) z.rows = half(z.rows), z.down = ratio_up(m, z.rows);
+        else z.columns = half(z.columns), z.across = ratio_up(n, z.columns);
+    }
+    return z;
+}
+
+/* ---- workers --------------------------------------------------------------------------------------------------- */
+
+/* What shape leaves in y->saved if the work is to be shared. */
+typedef struct workers {
+    int    n;
+    size_t bytes; /* of scratch for each */
+} workers;
+
+static bool make_workers(tn_tensor *y)
+{
+    if (!tn_alloc_saved(y, sizeof(workers))) return false;
+    *(workers *)y->saved = (workers){tn_threads(), 0};
+    return true;
+}
+
+bool tn__product_reserve(tn_tensor *y, int64_t batches, int64_t m, int64_t n, int64_t k)
+{
+    if (tn_threads() == 1 || work_of(batches, m, n, k) <= ALONE) return tn_alloc_scratch(y, tn__gemm_scratch(m, n, k));
+    if (!y->saved && !make_workers(y)) return false;
+    workers *w = y->saved;
+    const cut z = cut_of(batches, m, n, k);
+    const size_t bytes = (tn__gemm_scratch(z.rows, z.columns, k) + 63) / 64 * 64;
+    if (bytes > w->bytes) w->bytes = bytes;
+    return tn_alloc_scratch(y, (size_t)w->n * w->bytes);
+}
+
+/* ---- the product ----------------------------------------------------------------------------------------------- */
+
+/* Which matrix of an operand the batch takes. */
+static int64_t matrix_of(const tn__product *p, const int64_t *step, int64_t batch)
+{
+    int64_t matrix = 0;
+    for (int d = p->rank - 1; d >= 0; d--) {
+        matrix += batch % p->size[d] * step[d];
+        batch /= p->size[d];
+    }
+    return matrix;
+}
+
+static void run_block(const tn__product *p, const cut *z, int64_t batch, int64_t block, void *scratch)
+{
+    const int64_t i = block / z->across * z->rows, j = block % z->across * z->columns;
+    const int64_t lda = p->ta ? p->m : p->k, ldb = p->tb ? p->k : p->n;
+    const tn_real *a = p->a + matrix_of(p, p->a_step, batch) * p->m * p->k + i * (p->ta ? 1 : lda);
+    const tn_real *b = p->b + matrix_of(p, p->b_step, batch) * p->k * p->n + j * (p->tb ? ldb : 1);
+    tn_real *c = p->c + matrix_of(p, p->c_step, batch) * p->m * p->n + i * p->n + j;
+    tn__kernels_get()->gemm(p->ta, p->tb, least(z->rows, p->m - i), least(z->columns, p->n - j), p->k, a, lda, b, ldb,
+                            c, p->n, p->add, scratch);
+}
+
+/* A product shared by workers. A unit is a block of C for one batch, or for all batches if they share C. */
+typedef struct job {
+    const tn__product *p;
+    cut                z;
+    int64_t            units, grain;
+    char              *scratch;
+    size_t             bytes; /* of scratch for each worker */
+    atomic_llong       next;
+} job;
+
+static void run_unit(const job *w, int64_t unit, void *scratch)
+{
+    const int64_t blocks = w->z.down * w->z.across;
+    if (!w->p->c_shared) {
+        run_block(w->p, &w->z, unit / blocks, unit % blocks, scratch);
+        return;
+    }
+    for (int64_t batch = 0; batch < w->p->batches; batch++) run_block(w->p, &w->z, batch, unit, scratch);
+}
+
+static void run_worker(int64_t me, int64_t end, void *arg)
+{
+    job *w = arg;
+    (void)end;
+    for (int64_t at; (at = atomic_fetch_add(&w->next, w->grain)) < w->units;)
+        for (int64_t unit = at; unit < least(at + w->grain, w->units); unit++)
+            run_unit(w, unit, w->scratch + (size_t)me * w->bytes);
+}
+
+static void share(const tn_tensor *y, const tn__product *p, double work)
+{
+    const workers *w = y->saved;
+    job j = {.p = p, .z = cut_of(p->batches, p->m, p->n, p->k), .scratch = tn_scratch(y), .bytes = w->bytes};
+    j.units = j.z.down * j.z.across * (p->c_shared ? 1 : p->batches);
+    j.grain = 1 + (int64_t)(PIECE / work * (double)j.units);
+    tn_parallel_for(least(w->n, ratio_up(j.units, j.grain)), 1, run_worker, &j);
+}
+
+void tn__product_run(const tn_tensor *y, const tn__product *p)
+{
+    const double work = work_of(p->batches, p->m, p->n, p->k);
+    const cut whole = {p->m, p->n, 1, 1};
+    if (y->saved && work > ALONE) share(y, p, work);
+    else
+        for (int64_t batch = 0; batch < p->batches; batch++) run_block(p, &whole, batch, 0, tn_scratch(y));
+}
