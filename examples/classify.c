@@ -166,6 +166,7 @@ static void train_epoch(const program *p, training *tr, text_data *data)
         tn_tensor *logits = classifier_forward(&p->model, t, b.texts);
         tn_tensor *loss = loss_of(tr, logits, b.labels);
         tn_backward(t, loss);
+        optim_clip_norm(p->ps, 1); /* large batches come with large rates: one step must not throw the run away */
         optim_set_lr(tr->opt, optim_linear_lr(p->options.lr, optim_steps(tr->opt), tr->steps, 1, 0));
         optim_step(tr->opt); /* does nothing if the step failed */
         show(tr, &b, logits, tn_item(loss));

@@ -40,20 +40,31 @@ static tn_real root(tn_real x)
 #endif
 }
 
+typedef struct factors {
+    tn_real rate, decay, eps;
+} factors;
+
+static void move(const optim_span *s, const void *arg)
+{
+    const factors f = *(const factors *)arg;
+    tn_real *restrict p = s->param, *restrict sum = s->state[0];
+    const tn_real *restrict grad = s->grad;
+    for (int64_t i = 0; i < s->n; i++) {
+        tn_real g = grad[i] + f.decay * p[i];
+        sum[i] += g * g;
+        p[i] -= f.rate * g / (root(sum[i]) + f.eps);
+    }
+}
+
 static void update(const optim_update *u)
 {
     const optim_adagrad_options *o = u->options;
-    const tn_real rate = (tn_real)(u->lr / (1 + (double)(u->t - 1) * o->lr_decay));
-    const tn_real decay = (tn_real)u->weight_decay, eps = (tn_real)o->eps;
-    for (optim_span s = {0}; optim_next(u, &s);) {
-        tn_real *restrict p = s.param, *restrict sum = s.state[0];
-        const tn_real *restrict grad = s.grad;
-        for (int64_t i = 0; i < s.n; i++) {
-            tn_real g = grad[i] + decay * p[i];
-            sum[i] += g * g;
-            p[i] -= rate * g / (root(sum[i]) + eps);
-        }
-    }
+    const factors f = {
+        .rate = (tn_real)(u->lr / (1 + (double)(u->t - 1) * o->lr_decay)),
+        .decay = (tn_real)u->weight_decay,
+        .eps = (tn_real)o->eps,
+    };
+    optim_each(u, move, &f);
 }
 
 static const optim_rule adagrad = {

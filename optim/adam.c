@@ -61,8 +61,9 @@ static factors factors_of(const optim_update *u, bool decoupled)
     };
 }
 
-static void move(const optim_span *s, factors f)
+static void move(const optim_span *s, const void *arg)
 {
+    const factors f = *(const factors *)arg;
     tn_real *restrict p = s->param, *restrict m = s->state[0], *restrict v = s->state[1];
     const tn_real *restrict grad = s->grad;
     for (int64_t i = 0; i < s->n; i++) {
@@ -74,8 +75,9 @@ static void move(const optim_span *s, factors f)
 }
 
 /* high: the largest v so far. */
-static void move_amsgrad(const optim_span *s, factors f)
+static void move_amsgrad(const optim_span *s, const void *arg)
 {
+    const factors f = *(const factors *)arg;
     tn_real *restrict p = s->param;
     tn_real *restrict m = s->state[0], *restrict v = s->state[1], *restrict high = s->state[2];
     const tn_real *restrict grad = s->grad;
@@ -91,13 +93,7 @@ static void move_amsgrad(const optim_span *s, factors f)
 static void update(const optim_update *u, bool decoupled)
 {
     const factors f = factors_of(u, decoupled);
-    for (optim_span s = {0}; optim_next(u, &s);) {
-        if (u->n_state == 3) {
-            move_amsgrad(&s, f);
-        } else {
-            move(&s, f);
-        }
-    }
+    optim_each(u, u->n_state == 3 ? move_amsgrad : move, &f);
 }
 
 static void update_adam(const optim_update *u)

@@ -1,8 +1,10 @@
 /* optim.c: the engine of the optimisers. It knows parameters, settings and states; a rule knows the mathematics. */
+#define _GNU_SOURCE /* madvise */
 #include <fnmatch.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include <tarn/optim.h>
 
@@ -226,9 +228,24 @@ void optim_free(optim *o)
 /* ---- a step: reserve everything, then change everything -------------------------------------------------------- */
 
 /* calloc: the pages of a table's state that no step has touched cost nothing. */
+/* As the library has it for its own big arrays: rows picked all over a table would each need a page looked up. */
+static void prefer_large_pages(tn_real *s, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    enum { PAGE = 4096, BIG = 1 << 25 };
+    if (s && bytes >= BIG) {
+        uintptr_t begin = ((uintptr_t)s + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+        madvise((void *)begin, bytes - PAGE, MADV_HUGEPAGE); /* advice: it may be refused */
+    }
+#else
+    (void)s, (void)bytes;
+#endif
+}
+
 static tn_real *new_state(int64_t n, double initial)
 {
     tn_real *s = calloc((size_t)n + 1, sizeof *s);
+    prefer_large_pages(s, (size_t)n * sizeof *s);
     for (int64_t i = 0; s && initial != 0 && i < n; i++) {
         s[i] = (tn_real)initial;
     }
@@ -328,11 +345,16 @@ static void set_span(const optim_update *u, optim_span *s, int64_t at, const tn_
     }
 }
 
+static int64_t count_spans(const optim_update *u)
+{
+    return !u->grad.row ? 1 : u->zeros ? u->param->size[0] : u->grad.n_rows;
+}
+
 bool optim_next(const optim_update *u, optim_span *s)
 {
     const tn_gradient *g = &u->grad;
-    int64_t k = s->next++, spans = !g->row ? 1 : u->zeros ? u->param->size[0] : g->n_rows;
-    if (k >= spans) {
+    int64_t k = s->next++;
+    if (k >= count_spans(u)) {
         return false;
     }
     s->n = g->row ? g->width : u->param->n;
@@ -344,4 +366,40 @@ bool optim_next(const optim_update *u, optim_span *s)
         set_span(u, s, k * g->width, g->slot_of[k] ? g->data + (g->slot_of[k] - 1) * g->width : u->zeros);
     }
     return true;
+}
+
+/* ---- in pieces ------------------------------------------------------------------------------------------------- */
+
+enum { PIECE = 1 << 14 }; /* numbers */
+
+typedef struct pieces {
+    const optim_update *u;
+    optim_move         *move;
+    const void         *factors;
+} pieces;
+
+static void move_numbers(int64_t begin, int64_t end, void *arg)
+{
+    const pieces *p = arg;
+    optim_span s = {.n = end - begin};
+    set_span(p->u, &s, begin, p->u->grad.data + begin);
+    p->move(&s, p->factors);
+}
+
+static void move_rows(int64_t begin, int64_t end, void *arg)
+{
+    const pieces *p = arg;
+    for (optim_span s = {.next = begin}; s.next < end && optim_next(p->u, &s);) {
+        p->move(&s, p->factors);
+    }
+}
+
+void optim_each(const optim_update *u, optim_move *move, const void *factors)
+{
+    pieces p = {u, move, factors};
+    if (!u->grad.row) {
+        tn_parallel_for(u->param->n, PIECE, move_numbers, &p);
+    } else {
+        tn_parallel_for(count_spans(u), 1 + PIECE / (u->grad.width + 1), move_rows, &p);
+    }
 }

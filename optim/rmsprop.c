@@ -28,31 +28,47 @@ static tn_real root(tn_real x)
 #endif
 }
 
+typedef struct factors {
+    tn_real lr, decay, eps, alpha, take, momentum;
+    bool    centered, moving;
+} factors;
+
+static void move(const optim_span *s, const void *arg)
+{
+    const factors f = *(const factors *)arg;
+    tn_real *restrict p = s->param, *restrict square = s->state[0];
+    tn_real *restrict mean = f.centered ? s->state[1] : NULL;
+    tn_real *restrict velocity = f.moving ? s->state[1 + f.centered] : NULL;
+    const tn_real *restrict grad = s->grad;
+    for (int64_t i = 0; i < s->n; i++) {
+        tn_real g = grad[i] + f.decay * p[i];
+        tn_real v = square[i] = f.alpha * square[i] + f.take * g * g;
+        if (f.centered) {
+            tn_real m = mean[i] += (g - mean[i]) * f.take;
+            v = v - m * m > 0 ? v - m * m : 0; /* rounding can take a variance of 0 below 0 */
+        }
+        g /= root(v) + f.eps;
+        if (f.moving) {
+            g = velocity[i] = f.momentum * velocity[i] + g;
+        }
+        p[i] -= f.lr * g;
+    }
+}
+
 static void update(const optim_update *u)
 {
     const optim_rmsprop_options *o = u->options;
-    const tn_real lr = (tn_real)u->lr, decay = (tn_real)u->weight_decay, eps = (tn_real)o->eps;
-    const tn_real alpha = (tn_real)o->alpha, take = (tn_real)(1 - o->alpha), momentum = (tn_real)o->momentum;
-    const bool centered = o->centered, moving = o->momentum > 0;
-    for (optim_span s = {0}; optim_next(u, &s);) {
-        tn_real *restrict p = s.param, *restrict square = s.state[0];
-        tn_real *restrict mean = centered ? s.state[1] : NULL;
-        tn_real *restrict velocity = moving ? s.state[1 + centered] : NULL;
-        const tn_real *restrict grad = s.grad;
-        for (int64_t i = 0; i < s.n; i++) {
-            tn_real g = grad[i] + decay * p[i];
-            tn_real v = square[i] = alpha * square[i] + take * g * g;
-            if (centered) {
-                tn_real m = mean[i] += (g - mean[i]) * take;
-                v = v - m * m > 0 ? v - m * m : 0; /* rounding can take a variance of 0 below 0 */
-            }
-            g /= root(v) + eps;
-            if (moving) {
-                g = velocity[i] = momentum * velocity[i] + g;
-            }
-            p[i] -= lr * g;
-        }
-    }
+    const factors f = {
+        .lr = (tn_real)u->lr,
+        .decay = (tn_real)u->weight_decay,
+        .eps = (tn_real)o->eps,
+        .alpha = (tn_real)o->alpha,
+        .take = (tn_real)(1 - o->alpha),
+        .momentum = (tn_real)o->momentum,
+        .centered = o->centered,
+        .moving = o->momentum > 0,
+    };
+    optim_each(u, move, &f);
 }
 
 static const optim_rule rmsprop = {

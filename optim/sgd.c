@@ -29,43 +29,44 @@ static bool touched_rows_only(const void *options, double weight_decay)
     return n_state(options) == 0 && weight_decay == 0;
 }
 
-static void plain(const optim_update *u)
+typedef struct factors {
+    tn_real lr, decay, keep, take, of_g, of_b; /* b = keep b + take g; p -= lr (of_g g + of_b b) */
+} factors;
+
+static void move(const optim_span *s, const void *arg)
 {
-    const tn_real lr = (tn_real)u->lr, decay = (tn_real)u->weight_decay;
-    for (optim_span s = {0}; optim_next(u, &s);) {
-        tn_real *restrict p = s.param;
-        const tn_real *restrict g = s.grad;
-        for (int64_t i = 0; i < s.n; i++) {
-            p[i] -= lr * (g[i] + decay * p[i]);
-        }
+    const factors f = *(const factors *)arg;
+    tn_real *restrict p = s->param;
+    const tn_real *restrict g = s->grad;
+    for (int64_t i = 0; i < s->n; i++) {
+        p[i] -= f.lr * (g[i] + f.decay * p[i]);
     }
 }
 
-static void with_momentum(const optim_update *u)
+static void move_with_momentum(const optim_span *s, const void *arg)
 {
-    const optim_sgd_options *o = u->options;
-    const tn_real lr = (tn_real)u->lr, decay = (tn_real)u->weight_decay;
-    const tn_real keep = (tn_real)o->momentum;
-    const tn_real take = u->t == 1 ? 1 : (tn_real)(1 - o->dampening); /* the first step takes the whole gradient */
-    const tn_real of_b = o->nesterov ? (tn_real)o->momentum : 1, of_g = o->nesterov ? 1 : 0;
-    for (optim_span s = {0}; optim_next(u, &s);) {
-        tn_real *restrict p = s.param, *restrict b = s.state[0];
-        const tn_real *restrict grad = s.grad;
-        for (int64_t i = 0; i < s.n; i++) {
-            tn_real g = grad[i] + decay * p[i];
-            b[i] = keep * b[i] + take * g;
-            p[i] -= lr * (of_g * g + of_b * b[i]);
-        }
+    const factors f = *(const factors *)arg;
+    tn_real *restrict p = s->param, *restrict b = s->state[0];
+    const tn_real *restrict grad = s->grad;
+    for (int64_t i = 0; i < s->n; i++) {
+        tn_real g = grad[i] + f.decay * p[i];
+        b[i] = f.keep * b[i] + f.take * g;
+        p[i] -= f.lr * (f.of_g * g + f.of_b * b[i]);
     }
 }
 
 static void update(const optim_update *u)
 {
-    if (u->n_state == 0) {
-        plain(u);
-    } else {
-        with_momentum(u);
-    }
+    const optim_sgd_options *o = u->options;
+    const factors f = {
+        .lr = (tn_real)u->lr,
+        .decay = (tn_real)u->weight_decay,
+        .keep = (tn_real)o->momentum,
+        .take = u->t == 1 ? 1 : (tn_real)(1 - o->dampening), /* the first step takes the whole gradient */
+        .of_g = o->nesterov ? 1 : 0,
+        .of_b = o->nesterov ? (tn_real)o->momentum : 1,
+    };
+    optim_each(u, u->n_state ? move_with_momentum : move, &f);
 }
 
 static const optim_rule sgd = {

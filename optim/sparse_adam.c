@@ -41,21 +41,33 @@ static tn_real root(tn_real x)
 #endif
 }
 
+typedef struct factors {
+    tn_real step, take1, take2, eps;
+} factors;
+
+static void move(const optim_span *s, const void *arg)
+{
+    const factors f = *(const factors *)arg;
+    tn_real *restrict p = s->param, *restrict m = s->state[0], *restrict v = s->state[1];
+    const tn_real *restrict g = s->grad;
+    for (int64_t i = 0; i < s->n; i++) {
+        m[i] += (g[i] - m[i]) * f.take1;
+        v[i] += (g[i] * g[i] - v[i]) * f.take2;
+        p[i] -= f.step * m[i] / (root(v[i]) + f.eps);
+    }
+}
+
 static void update(const optim_update *u)
 {
     const optim_adam_options *o = u->options;
     const double t = (double)u->t;
-    const tn_real step = (tn_real)(u->lr * sqrt(1 - pow(o->beta2, t)) / (1 - pow(o->beta1, t)));
-    const tn_real take1 = (tn_real)(1 - o->beta1), take2 = (tn_real)(1 - o->beta2), eps = (tn_real)o->eps;
-    for (optim_span s = {0}; optim_next(u, &s);) {
-        tn_real *restrict p = s.param, *restrict m = s.state[0], *restrict v = s.state[1];
-        const tn_real *restrict g = s.grad;
-        for (int64_t i = 0; i < s.n; i++) {
-            m[i] += (g[i] - m[i]) * take1;
-            v[i] += (g[i] * g[i] - v[i]) * take2;
-            p[i] -= step * m[i] / (root(v[i]) + eps);
-        }
-    }
+    const factors f = {
+        .step = (tn_real)(u->lr * sqrt(1 - pow(o->beta2, t)) / (1 - pow(o->beta1, t))),
+        .take1 = (tn_real)(1 - o->beta1),
+        .take2 = (tn_real)(1 - o->beta2),
+        .eps = (tn_real)o->eps,
+    };
+    optim_each(u, move, &f);
 }
 
 static const optim_rule sparse_adam = {

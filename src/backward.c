@@ -16,8 +16,10 @@ typedef struct spare {
 
 typedef struct plan {
     tn_tape   *tape;
+    tn__node  *from;   /* its gradient is the caller's, unless it is kept */
     tn__param *params; /* that the walk will write */
-    spare     *spares[CLASSES];
+    int        n_lists;
+    spare     *list[CLASSES]; /* the first n_lists are set: a small step never comes to the others */
 } plan;
 
 static int size_class(size_t units, size_t *rounded)
@@ -33,17 +35,20 @@ static int size_class(size_t units, size_t *rounded)
     return 8 * shift + (int)top;
 }
 
-/* In units of 16 bytes: what a spare needs, and what a block of the arena is aligned to. */
-static size_t gradient_units(const tn__node *v)
+/* The spares of v's class. Its size is in units of 16 bytes: what a spare needs, and what a block of the arena is aligned
+ * to. */
+static spare **list_of(plan *p, const tn__node *v, size_t *rounded)
 {
     size_t bytes = (size_t)v->pub.n * sizeof(tn_real);
-    return bytes ? (bytes + 15) / 16 : 1;
+    int c = size_class(bytes ? (bytes + 15) / 16 : 1, rounded);
+    while (p->n_lists <= c) p->list[p->n_lists++] = NULL;
+    return &p->list[c];
 }
 
 static bool take_buffer(plan *p, tn__node *v)
 {
     size_t rounded;
-    spare **list = &p->spares[size_class(gradient_units(v), &rounded)];
+    spare **list = list_of(p, v, &rounded);
     if (*list) {
         v->grad = (tn_real *)(void *)*list;
         *list = (*list)->next;
@@ -57,7 +62,7 @@ static bool take_buffer(plan *p, tn__node *v)
 static void give_back(plan *p, tn__node *v)
 {
     size_t rounded;
-    spare **list = &p->spares[size_class(gradient_units(v), &rounded)];
+    spare **list = list_of(p, v, &rounded);
     spare *s = (spare *)(void *)v->grad;
     s->next = *list;
     *list = s;
@@ -143,7 +148,7 @@ static bool plan_node(plan *p, tn__node *v)
 {
     for (int i = 0; i < v->pub.n_in; i++)
         if (tn__wants(v->pub.in[i]) && !(i < 32 && v->pub.op->constant & 1u << i) && !plan_input(p, v, i)) return false;
-    if (!(v->flags & TN__KEEP)) give_back(p, v);
+    if (!(v->flags & TN__KEEP) && v != p->from) give_back(p, v);
     return true;
 }
 
@@ -157,9 +162,19 @@ static bool reserve_pending(plan *p)
     return true;
 }
 
-static bool make_plan(plan *p, tn__node *from)
+/* Nothing that the walk visits adds to the gradient that it starts from. */
+static bool plan_start(plan *p, const tn_real *dy)
 {
-    if (!take_buffer(p, from)) return false;
+    if (!(p->from->flags & TN__KEEP)) p->from->grad = (tn_real *)(uintptr_t)dy;
+    else if (!take_buffer(p, p->from)) return false;
+    else memcpy(p->from->grad, dy, (size_t)p->from->pub.n * sizeof *dy);
+    return true;
+}
+
+static bool make_plan(plan *p, const tn_real *dy)
+{
+    tn__node *from = p->from;
+    if (!plan_start(p, dy)) return false;
     from->flags |= TN__REACHED | TN__WRITTEN;
     for (int64_t k = from->index; k >= 0; k--) {
         tn__node *v = p->tape->node[k];
@@ -225,16 +240,18 @@ bool tn_backward_from(tn_tape *t, tn_tensor *y, const tn_real *dy)
 {
     if (!check_start(t, y)) return false;
     if (!dy) return tn_fail(t->err, TN_EUSAGE, "backward: dy is NULL");
-    tn__node *from = tn__node_of(y)->root;
-    plan p = {.tape = t};
+    plan p;
+    p.tape = t;
+    p.from = tn__node_of(y)->root;
+    p.params = NULL;
+    p.n_lists = 0;
     t->state = TN__SPENT;
-    if (!make_plan(&p, from)) {
+    if (!make_plan(&p, dy)) {
         take_back(&p);
         return false;
     }
     for (tn__param *q = p.params; q; q = q->plan_next) commit_param(q);
-    memcpy(from->grad, dy, (size_t)from->pub.n * sizeof *dy);
-    walk(t, from->index);
+    walk(t, p.from->index);
     for (tn__param *q = p.params; q; q = q->plan_next)
         if (q->plan_dense && q->node.flags & TN__WRITTEN) q->kind = TN__DENSE_GRAD;
     copy_proposals(t);

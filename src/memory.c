@@ -1,6 +1,8 @@
 /* memory.c: what the system gives, and the arena that a tape's tensors live in. */
+#define _GNU_SOURCE /* madvise */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "engine.h"
 
@@ -23,14 +25,27 @@ enum { RED_ZONE = 64 }; /* between blocks, so that a write past the end of a ten
 enum { RED_ZONE = 0 };
 #endif
 
+/* Rows picked all over a big table cost more in looking their pages up than in reading them, unless pages are large. */
+static void *prefer_large_pages(void *p, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    enum { PAGE = 4096, BIG = 1 << 25 };
+    if (p && bytes >= BIG) {
+        uintptr_t begin = ((uintptr_t)p + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+        madvise((void *)begin, bytes - PAGE, MADV_HUGEPAGE); /* advice: it may be refused */
+    }
+#endif
+    return p;
+}
+
 void *tn__malloc(size_t bytes)
 {
-    return malloc(bytes ? bytes : 1);
+    return prefer_large_pages(malloc(bytes ? bytes : 1), bytes);
 }
 
 void *tn__calloc(size_t n, size_t size)
 {
-    return calloc(n ? n : 1, size ? size : 1);
+    return prefer_large_pages(calloc(n ? n : 1, size ? size : 1), n * size);
 }
 
 void *tn__realloc(void *p, size_t bytes)
@@ -54,10 +69,11 @@ bool tn__count(int rank, const int64_t *size, int64_t *n)
     }
     *n = empty ? 0 : 1;
     for (int d = 0; d < rank && !empty; d++) {
-        if (size[d] > most / *n) return false;
+        bool small = size[d] <= INT32_MAX && *n <= INT32_MAX; /* then no division, which would cost as much as a small op */
+        if (!small && size[d] > most / *n) return false;
         *n *= size[d];
     }
-    return true;
+    return *n <= most;
 }
 
 struct tn__chunk {
@@ -72,8 +88,14 @@ static char *first_byte(tn__chunk *c)
     return (char *)(((uintptr_t)c + sizeof *c + ALIGN - 1) & ~(uintptr_t)(ALIGN - 1));
 }
 
+#if defined(__GNUC__)
+#define SELDOM __attribute__((noinline, cold)) /* kept out of its caller, which then needs no stack */
+#else
+#define SELDOM
+#endif
+
 /* A chunk for at least this many bytes; each is at least as large as all before it together, so that few are made. */
-static bool add_chunk(tn__arena *a, size_t bytes)
+static SELDOM bool add_chunk(tn__arena *a, size_t bytes)
 {
     size_t size = bytes > a->bytes ? bytes : a->bytes;
     if (size < FIRST_CHUNK) size = FIRST_CHUNK;
@@ -92,9 +114,9 @@ static bool add_chunk(tn__arena *a, size_t bytes)
 void *tn__arena_alloc(tn__arena *a, size_t bytes)
 {
     if (bytes > PTRDIFF_MAX / 4) return NULL;
-    size_t align = bytes >= ALIGN ? ALIGN : 16;
-    size_t room = ((bytes ? bytes : 1) + align - 1) / align * align + RED_ZONE;
-    size_t skip = -(uintptr_t)a->at & (align - 1);
+    size_t beyond = bytes >= ALIGN ? ALIGN - 1 : 15;
+    size_t room = (((bytes ? bytes : 1) + beyond) & ~beyond) + RED_ZONE;
+    size_t skip = -(uintptr_t)a->at & beyond;
     if (skip + room > (size_t)(a->end - a->at)) {
         if (!add_chunk(a, room)) return NULL;
         skip = 0;

@@ -230,7 +230,7 @@ tn_tensor *tn_apply(tn_tape *t, const tn_op *op, int n, tn_tensor *const *in, co
     tn__node *v = new_node(t, op->name, n, op->attr_size);
     if (!v) return NULL;
     tn_tensor *y = &v->pub;
-    if (n) memcpy(y->in, in, (size_t)n * sizeof *in);
+    for (int i = 0; i < n; i++) y->in[i] = in[i];
     if (attr && op->attr_size) memcpy((void *)(uintptr_t)y->attr, attr, op->attr_size);
     y->op = op;
     y->n = -1; /* until shape sets it */
@@ -260,7 +260,7 @@ bool tn_set_shape_like(tn_tensor *y, const tn_tensor *x)
 {
     y->rank = x->rank;
     y->n = x->n;
-    for (int d = 0; d < x->rank; d++) y->size[d] = x->size[d];
+    memcpy(y->size, x->size, sizeof y->size);
     return true;
 }
 

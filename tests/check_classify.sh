@@ -107,9 +107,11 @@ status 1 "$work/one:2: byte 3 (0xE4) is not UTF-8" $classify train --model "$wor
 status 0 "1 pieces of $work/one were not UTF-8" $classify train --quiet --utf8 replace --model "$work/other" "$work/one"
 status 1 "no token occurs 5 times" $classify train --ngrams 1 --subwords 0 --min-count 5 --model "$work/other" "$work/strange"
 status 1 "cannot write \"/nosuch/m\"" $classify train --model /nosuch/m examples/data/train.tsv
-status 1 "the loss is" $classify train --quiet --lr 1000000 --model "$work/other" examples/data/train.tsv
+status 1 "the loss is" $classify train --quiet --lr 1e30 --model "$work/other" examples/data/train.tsv
+status 0 "" $classify train --quiet --batch 512 --tokenizer char --ngrams 1 --subwords 0 --model "$work/other" \
+    examples/data/train.tsv # a rate that throws the run away if gradients are not clipped
 cp "$model" "$work/kept"
-status 1 "the loss is" $classify train --quiet --lr 1000000 --model "$work/kept" examples/data/train.tsv
+status 1 "the loss is" $classify train --quiet --lr 1e30 --model "$work/kept" examples/data/train.tsv
 same "a failed training leaves another model" "$model" "$work/kept"
 for n in 0 7 8 100 5000 100000; do
     head -c $n "$model" > "$work/cut"

@@ -9,7 +9,9 @@
 enum { TRAIN = 1 << TEXT_TRAIN, EVAL = 1 << TEXT_EVAL, PREDICT = 1 << TEXT_PREDICT };
 
 /* The rules' names, and the learning rate that each begins with here. For sgd it is per text of a batch: a batch's
- * gradient is a mean, so twice as large a batch takes twice as large a step. */
+ * gradient is a mean, so twice as large a batch takes twice as large a step; but no more than LARGE_BATCH texts' worth,
+ * beyond which such steps do not learn but jump. */
+enum { LARGE_BATCH = 128 };
 static const struct rule {
     const char *name;
     double      lr;
@@ -53,7 +55,7 @@ static const option table[] = {
     {"--epochs", "N", WHOLE, AT(epochs), 1, 1e6, TRAIN,
      "times that each text is seen (default: 5 to 25, more for fewer texts)"},
     {"--batch", "N", WHOLE, AT(batch), 1, 1e6, TRAIN, "texts per step (default 32)"},
-    {"--lr", "X", NUMBER, AT(lr), 1e-9, 1e6, TRAIN, "learning rate, going down to 0 (default: 0.03 x batch for sgd)"},
+    {"--lr", "X", NUMBER, AT(lr), 1e-9, 1e30, TRAIN, "learning rate, going down to 0 (default for sgd: 0.03 x batch, at most 3.84)"},
     {"--optimizer", "NAME", RULE, AT(rule), 0, 0, TRAIN,
      "sgd, adam, adamw, adagrad, rmsprop or sparse_adam (default sgd)"},
     {"--tokenizer", "KIND", KIND, AT(settings.kind), 0, 0, TRAIN, "mixed, word or char (default mixed)"},
@@ -292,7 +294,8 @@ static bool parse_words(text_options *o, int argc, char **argv, tn_error *err)
 
 static double default_lr(const text_options *o)
 {
-    return rules[o->rule].lr * (o->rule == TEXT_SGD ? (double)o->batch : 1);
+    int64_t texts = o->batch < LARGE_BATCH ? o->batch : LARGE_BATCH;
+    return rules[o->rule].lr * (o->rule == TEXT_SGD ? (double)texts : 1);
 }
 
 bool text_options_parse(text_options *o, int argc, char **argv, tn_error *err)

@@ -144,6 +144,11 @@ typedef struct optim_span {
  *     } */
 bool optim_next(const optim_update *u, optim_span *s);
 
+/* Calls move for all of them, cut into pieces that threads share: what it writes but s's arrays is its own care. factors
+ * is handed on. */
+typedef void optim_move(const optim_span *s, const void *factors);
+void optim_each(const optim_update *u, optim_move *move, const void *factors);
+
 typedef struct optim_rule {
     const char *name;
     size_t      options_size;

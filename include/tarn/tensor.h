@@ -145,7 +145,8 @@ tn_tensor *tn_detach(tn_tape *t, tn_tensor *x);
  * memory is reserved before the walk. Returns false, and writes nothing, if there was an error. */
 bool tn_backward(tn_tape *t, tn_tensor *loss);
 
-/* The same from any tensor, given d L / d y in dy (n numbers, borrowed for the call). */
+/* The same from any tensor, given d L / d y in dy (n numbers, borrowed for the call; not the gradient of a parameter that
+ * the call adds to). */
 bool tn_backward_from(tn_tape *t, tn_tensor *y, const tn_real *dy);
 
 /* Keeps the gradient of a temporary, so that tn_grad_data can read it after tn_backward. Returns x. A usage error if x

@@ -53,6 +53,14 @@ INLINE lanes lanes_times(lanes s, lanes x)
     return s;
 }
 
+/* What lanes_sum gives for the first n of x, fewer than there are lanes, without a detour by vectors. Overwrites x. */
+INLINE tn_real few_sum(int64_t n, tn_real *x)
+{
+    for (int64_t half = TN_LANES / 2; half > 0; half /= 2)
+        for (int64_t l = 0; l < half && l + half < n; l++) x[l] += x[l + half];
+    return n > 0 ? x[0] : 0;
+}
+
 /* Folded in halves. */
 INLINE tn_real lanes_sum(lanes s)
 {

@@ -3,10 +3,17 @@
 
 #include "lanes.h"
 
+enum { FEW = 16 }; /* numbers that are faster one by one */
+
 tn_real TN_K(sum)(int64_t n, const tn_real *x)
 {
     lanes   s = lanes_of(0);
     int64_t i = 0;
+    if (n <= FEW) {
+        tn_real few[FEW];
+        for (; i < n; i++) few[i] = 0 + x[i];
+        return few_sum(n, few);
+    }
     for (; i + TN_LANES <= n; i += TN_LANES) s = lanes_plus(s, lanes_load(x + i));
     if (i < n) s = lanes_plus(s, lanes_load_some(n - i, x + i, 0));
     return lanes_sum(s);
@@ -16,6 +23,11 @@ tn_real TN_K(dot)(int64_t n, const tn_real *x, const tn_real *y)
 {
     lanes   s = lanes_of(0);
     int64_t i = 0;
+    if (n <= FEW) {
+        tn_real few[FEW];
+        for (; i < n; i++) few[i] = fmadd(x[i], y[i], 0);
+        return few_sum(n, few);
+    }
     for (; i + TN_LANES <= n; i += TN_LANES) s = lanes_plus_product(s, lanes_load(x + i), lanes_load(y + i));
     if (i < n) s = lanes_plus_product(s, lanes_load_some(n - i, x + i, 0), lanes_load_some(n - i, y + i, 0));
     return lanes_sum(s);
@@ -51,6 +63,11 @@ tn_real TN_K(max)(int64_t n, const tn_real *x)
 {
     tn_real m[TN_LANES];
     int64_t i = 0;
+    if (n <= FEW) {
+        m[0] = -INFINITY;
+        for (; i < n; i++) m[0] = larger(x[i], m[0]);
+        return m[0];
+    }
     for (int l = 0; l < TN_LANES; l++) m[l] = -INFINITY;
     for (; i + TN_LANES <= n; i += TN_LANES)
         for (int l = 0; l < TN_LANES; l++) m[l] = larger(x[i + l], m[l]);

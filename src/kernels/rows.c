@@ -4,8 +4,8 @@
 
 /* ---- softmax ------------------------------------------------------------------------------------------- */
 
-/* The sum of exp(x - shift); the terms go to y, unless it is NULL. */
-static tn_real sum_exp(int64_t n, const tn_real *x, tn_real shift, tn_real *y)
+/* The sum of exp(x - shift). */
+static tn_real sum_exp(int64_t n, const tn_real *x, tn_real shift)
 {
     lanes s = lanes_of(0);
     for (int64_t i = 0; i < n; i += TN_LANES) {
@@ -15,7 +15,6 @@ static tn_real sum_exp(int64_t n, const tn_real *x, tn_real shift, tn_real *y)
             EACH(l, TN_LANES) e[l] = exp_of(x[i + l] - shift);
         else
             EACH(l, rest) e[l] = exp_of(x[i + l] - shift);
-        if (y) memcpy(y + i, e, (size_t)rest * sizeof *e);
         s = lanes_plus(s, lanes_load(e));
     }
     return lanes_sum(s);
@@ -30,8 +29,10 @@ static tn_real shift_of(int64_t n, const tn_real *x)
 
 void TN_K(softmax)(int64_t n, const tn_real *x, tn_real *y)
 {
-    tn_real sum = sum_exp(n, x, shift_of(n, x), y);
-    tn_real scale = sum == 0 ? 0 : 1 / sum;
+    tn_real shift = shift_of(n, x), sum, scale;
+    EACH(i, n) y[i] = exp_of(x[i] - shift);
+    sum = TN_K(sum)(n, y);
+    scale = sum == 0 ? 0 : 1 / sum;
     EACH(i, n) y[i] *= scale;
 }
 
@@ -47,7 +48,7 @@ void TN_K(softmax_grad)(int64_t n, const tn_real *y, const tn_real *g, tn_real *
 tn_real TN_K(log_softmax)(int64_t n, const tn_real *x, tn_real *y)
 {
     tn_real shift = shift_of(n, x);
-    tn_real l = log_of(sum_exp(n, x, shift, NULL)); /* small beside shift: x - (shift + l) would lose bits */
+    tn_real l = log_of(sum_exp(n, x, shift)); /* small beside shift: x - (shift + l) would lose bits */
     EACH(i, n) y[i] = x[i] - shift - l;
     return shift + l;
 }

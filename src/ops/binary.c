@@ -10,11 +10,14 @@ typedef struct element {
 } element;
 typedef tn_real (*rule)(element e);
 
-/* A row of the loops: n elements, in which a and b move by 0 or 1. */
+/* n elements in which a and b move by 0 or 1, and the gradients with them; g[k] is NULL if input k wants none. */
 typedef struct row {
     int64_t        n, a_step, b_step;
-    const tn_real *a, *b, *y, *dy;
+    const tn_real *a, *b, *dy;
+    tn_real       *y, *g[2];
+    bool           first[2];
 } row;
+typedef void piece(int64_t begin, int64_t end, void *r);
 
 static bool shape_broadcast(tn_tensor *y)
 {
@@ -22,109 +25,148 @@ static bool shape_broadcast(tn_tensor *y)
     return tn__broadcast(y, names);
 }
 
-static row part(const tn_tensor *y, const tn__nest *w)
-{
-    return (row){w->n, w->step[0][0], w->step[1][0], y->in[0]->data + w->at[0], y->in[1]->data + w->at[1],
-                 y->data + w->row * w->n, NULL};
-}
-
-/* Equal shapes, the case that even a single number must be fast in. */
-static inline bool is_whole(const tn_tensor *y)
-{
-    return y->in[0]->n == y->n && y->in[1]->n == y->n;
-}
-
+/* All of y, where each input has y's shape or is a single number. */
 static inline row whole(const tn_tensor *y)
 {
-    return (row){y->n, 1, 1, y->in[0]->data, y->in[1]->data, y->data, NULL};
+    const tn_tensor *a = y->in[0], *b = y->in[1];
+    return (row){.n = y->n, .a_step = a->n == y->n, .b_step = b->n == y->n, .a = a->data, .b = b->data, .y = y->data};
+}
+
+/* Equal shapes and few elements: the case that even a single number must be fast in. */
+static inline bool is_small(const tn_tensor *y)
+{
+    return y->n <= TN__GRAIN && y->in[0]->n == y->n && y->in[1]->n == y->n;
+}
+
+static inline bool is_one_row(const tn_tensor *y)
+{
+    const tn_tensor *a = y->in[0], *b = y->in[1];
+    return (a->n == y->n || a->n == 1) && (b->n == y->n || b->n == 1);
+}
+
+/* The row of y that the nest is at. */
+static row part(const tn_tensor *y, const tn__nest *w)
+{
+    return (row){.n = w->n, .a_step = w->step[0][0], .b_step = w->step[1][0], .a = y->in[0]->data + w->at[0],
+                 .b = y->in[1]->data + w->at[1], .y = y->data + w->row * w->n};
 }
 
 /* ---- forward ------------------------------------------------------------------------------------------------------- */
 
-TN__INLINE void value_loop(rule value, row r, tn_real *restrict out, int64_t a_step, int64_t b_step)
+TN__INLINE void value_loop(rule value, const row *r, int64_t begin, int64_t end, int64_t a_step, int64_t b_step)
 {
-    const tn_real *restrict a = r.a, *restrict b = r.b;
-    for (int64_t i = 0; i < r.n; i++) out[i] = value((element){.a = a[i * a_step], .b = b[i * b_step]});
+    const tn_real *restrict a = r->a, *restrict b = r->b;
+    tn_real *restrict y = r->y;
+    for (int64_t i = begin; i < end; i++) y[i] = value((element){.a = a[i * a_step], .b = b[i * b_step]});
 }
 
-TN__INLINE void value_row(rule value, row r, tn_real *out)
+TN__INLINE void value_piece(rule value, const row *r, int64_t begin, int64_t end)
 {
-    if (r.a_step && r.b_step) value_loop(value, r, out, 1, 1);
-    else if (r.a_step) value_loop(value, r, out, 1, 0);
-    else value_loop(value, r, out, 0, 1);
+    if (r->a_step && r->b_step) value_loop(value, r, begin, end, 1, 1);
+    else if (r->a_step) value_loop(value, r, begin, end, 1, 0);
+    else value_loop(value, r, begin, end, 0, 1);
 }
 
-TN__INLINE void forward(tn_tensor *y, rule value)
+static void forward_rows(tn_tensor *y, piece *values)
 {
     tn__nest w;
     if (!y->n) return;
-    if (is_whole(y)) {
-        value_loop(value, whole(y), y->data, 1, 1);
-        return;
-    }
-    tn__nest_broadcast(&w, y);
-    do value_row(value, part(y, &w), y->data + w.row * w.n);
-    while (tn__nest_next(&w));
-}
-
-/* ---- backward ------------------------------------------------------------------------------------------------------ */
-
-TN__INLINE tn_real slope_at(rule slope, row r, int64_t i, int64_t a_step, int64_t b_step)
-{
-    return slope((element){r.a[i * a_step], r.b[i * b_step], r.y[i], r.dy[i]});
-}
-
-TN__INLINE void slope_loop(rule slope, row r, tn_real *restrict g, bool first, int64_t a_step, int64_t b_step)
-{
-    if (first) for (int64_t i = 0; i < r.n; i++) g[i] = slope_at(slope, r, i, a_step, b_step);
-    else for (int64_t i = 0; i < r.n; i++) g[i] += slope_at(slope, r, i, a_step, b_step);
-}
-
-/* The gradient of a number that the whole row was given. */
-TN__INLINE void slope_sum(rule slope, row r, tn_real *g, bool first, int64_t a_step, int64_t b_step)
-{
-    tn_real lane[TN__LANES] = {0}, rest = 0;
-    int64_t i = 0;
-    for (; i + TN__LANES <= r.n; i += TN__LANES)
-        for (int l = 0; l < TN__LANES; l++) lane[l] += slope_at(slope, r, i + l, a_step, b_step);
-    for (; i < r.n; i++) rest += slope_at(slope, r, i, a_step, b_step);
-    if (r.n >= TN__LANES) rest += tn__sum_lanes(lane);
-    *g = first ? rest : *g + rest;
-}
-
-/* Input k's gradient from one row. */
-TN__INLINE void slope_row(int k, rule slope, row r, tn_real *g, bool first)
-{
-    if (r.a_step && r.b_step) slope_loop(slope, r, g, first, 1, 1);
-    else if (r.a_step && k == 0) slope_loop(slope, r, g, first, 1, 0);
-    else if (r.a_step) slope_sum(slope, r, g, first, 1, 0);
-    else if (k == 1) slope_loop(slope, r, g, first, 0, 1);
-    else slope_sum(slope, r, g, first, 0, 1);
-}
-
-TN__INLINE void backward(tn_tensor *y, int k, rule slope)
-{
-    bool first;
-    tn__nest w;
-    tn_real *g = tn_grad(y, k, &first);
-    const tn_real *dy = tn_grad_out(y);
-    if (!g) return;
-    if (!y->n) {
-        if (first) tn__zero(y->in[k]->n, g);
-        return;
-    }
-    if (is_whole(y)) {
+    if (is_one_row(y)) {
         row r = whole(y);
-        r.dy = dy;
-        slope_loop(slope, r, g, first, 1, 1);
+        tn_parallel_for(r.n, TN__GRAIN, values, &r);
         return;
     }
     tn__nest_broadcast(&w, y);
     do {
         row r = part(y, &w);
-        r.dy = dy + w.row * w.n;
-        slope_row(k, slope, r, g + w.at[k], first && tn__nest_is_new(&w, k));
+        values(0, r.n, &r);
     } while (tn__nest_next(&w));
+}
+
+TN__INLINE void forward(tn_tensor *y, rule value, piece *values)
+{
+    row r = whole(y);
+    if (is_small(y)) value_loop(value, &r, 0, r.n, 1, 1);
+    else forward_rows(y, values);
+}
+
+/* ---- backward ------------------------------------------------------------------------------------------------------ */
+
+TN__INLINE tn_real slope_at(rule slope, const row *r, int64_t i, int64_t a_step, int64_t b_step)
+{
+    return slope((element){r->a[i * a_step], r->b[i * b_step], r->y[i], r->dy[i]});
+}
+
+TN__INLINE void slope_loop(rule slope, const row *r, int k, int64_t begin, int64_t end, int64_t a_step, int64_t b_step)
+{
+    tn_real *restrict g = r->g[k];
+    const row q = *r; /* which no store to g can change */
+    if (q.first[k]) for (int64_t i = begin; i < end; i++) g[i] = slope_at(slope, &q, i, a_step, b_step);
+    else for (int64_t i = begin; i < end; i++) g[i] += slope_at(slope, &q, i, a_step, b_step);
+}
+
+/* The gradient of a number that the whole row was given. */
+TN__INLINE void slope_sum(rule slope, const row *r, int k, int64_t a_step, int64_t b_step)
+{
+    tn_real lane[TN__LANES] = {0}, rest = 0;
+    int64_t i = 0;
+    for (; i + TN__LANES <= r->n; i += TN__LANES)
+        for (int l = 0; l < TN__LANES; l++) lane[l] += slope_at(slope, r, i + l, a_step, b_step);
+    for (; i < r->n; i++) rest += slope_at(slope, r, i, a_step, b_step);
+    if (r->n >= TN__LANES) rest += tn__sum_lanes(lane);
+    *r->g[k] = r->first[k] ? rest : *r->g[k] + rest;
+}
+
+/* Input k's gradient; of a number, from the whole row. */
+TN__INLINE void slope_piece(int k, rule slope, const row *r, int64_t begin, int64_t end)
+{
+    if (!r->g[k]) return;
+    if (r->a_step && r->b_step) slope_loop(slope, r, k, begin, end, 1, 1);
+    else if (r->a_step && k == 0) slope_loop(slope, r, k, begin, end, 1, 0);
+    else if (r->a_step) slope_sum(slope, r, k, 1, 0);
+    else if (k == 1) slope_loop(slope, r, k, begin, end, 0, 1);
+    else slope_sum(slope, r, k, 0, 1);
+}
+
+/* Only input k's gradient: the other's memory may be the same, by an alias of another shape. */
+static void backward_nest(tn_tensor *y, int k, tn_real *g, bool first, piece *slopes)
+{
+    tn__nest w;
+    const tn_real *dy = tn_grad_out(y);
+    if (!g) return;
+    tn__nest_broadcast(&w, y);
+    do {
+        row r = part(y, &w);
+        r.dy = dy + w.row * w.n;
+        r.g[k] = g + w.at[k];
+        r.first[k] = first && tn__nest_is_new(&w, k);
+        slopes(0, r.n, &r);
+    } while (tn__nest_next(&w));
+}
+
+static void backward_rows(tn_tensor *y, row r, piece *slopes)
+{
+    if (y->n && is_one_row(y)) {
+        bool sums = (r.g[0] && !r.a_step) || (r.g[1] && !r.b_step); /* all in one piece */
+        tn_parallel_for(r.n, sums ? r.n : TN__GRAIN, slopes, &r);
+        return;
+    }
+    for (int k = 0; k < 2; k++)
+        if (y->n) backward_nest(y, k, r.g[k], r.first[k], slopes);
+        else if (r.g[k] && r.first[k]) tn__zero(y->in[k]->n, r.g[k]);
+}
+
+TN__INLINE void backward(tn_tensor *y, rule da, rule db, piece *slopes)
+{
+    row r = whole(y);
+    r.dy = tn_grad_out(y);
+    for (int k = 0; k < 2; k++) r.g[k] = tn_grad(y, k, &r.first[k]);
+    if (!is_small(y)) {
+        backward_rows(y, r, slopes);
+        return;
+    }
+    if (r.g[0]) slope_loop(da, &r, 0, 0, r.n, 1, 1);
+    if (r.g[1]) slope_loop(db, &r, 1, 0, r.n, 1, 1);
 }
 
 /* ---- samples ------------------------------------------------------------------------------------------------------- */
@@ -163,8 +205,14 @@ static bool sample_inputs(tn_tape *t, int k, double low, double high, bool sprea
 
 /* One row: the op of f_value, f_da and f_db, with the range of its samples. */
 #define ROW(f, low, high, spread) \
-    static void f##_forward(tn_tensor *y) { forward(y, f##_value); } \
-    static void f##_backward(tn_tensor *y) { backward(y, 0, f##_da); backward(y, 1, f##_db); } \
+    static void f##_values(int64_t begin, int64_t end, void *r) { value_piece(f##_value, r, begin, end); } \
+    static void f##_forward(tn_tensor *y) { forward(y, f##_value, f##_values); } \
+    static void f##_slopes(int64_t begin, int64_t end, void *r) \
+    { \
+        slope_piece(0, f##_da, r, begin, end); \
+        slope_piece(1, f##_db, r, begin, end); \
+    } \
+    static void f##_backward(tn_tensor *y) { backward(y, f##_da, f##_db, f##_slopes); } \
     static tn_tensor *f##_sample(tn_tape *t, int k) \
     { \
         tn_tensor *in[2]; \

@@ -1,6 +1,7 @@
 /* layer_norm.c: layer normalisation (Ba, Kiros and Hinton 2016) over the last dimensions. */
 #include "kernels/kernels.h"
-#include <tarn/op.h>
+#include "shape.h"
+
 #include <tarn/ops.h>
 
 enum { X, WEIGHT, BIAS };
@@ -16,6 +17,21 @@ static int64_t count_rows(const tn_tensor *y)
 {
     int64_t width = row_width(y);
     return width ? y->in[X]->n / width : 0;
+}
+
+/* Rows go in pieces. Each piece of backward sums its rows' gradients of weight and bias apart; there are PIECES at most,
+ * cut by the size alone, and their sums are added in order. */
+enum { PIECES = 16 };
+
+static int64_t rows_per_piece(const tn_tensor *y)
+{
+    int64_t few = 1 + TN__GRAIN / (row_width(y) + 1), share = (count_rows(y) + PIECES - 1) / PIECES;
+    return few > share ? few : share;
+}
+
+static int64_t count_pieces(const tn_tensor *y)
+{
+    return (count_rows(y) + rows_per_piece(y) - 1) / rows_per_piece(y);
 }
 
 /* Is like's shape the last part of x's? */
@@ -37,7 +53,8 @@ static bool layer_norm_shape(tn_tensor *y)
         return tn_op_fail(y, TN_ESHAPE, "bias is %s, not as weight %s or the last sizes of x %s", TN_STR(bias),
                           TN_STR(weight), TN_STR(x));
     if (!(eps >= 0)) return tn_op_fail(y, TN_EUSAGE, "eps is %g, it must be 0 or more", eps);
-    return tn_alloc_saved(y, (size_t)(2 * count_rows(y)) * sizeof(tn_real)) && tn_set_shape_like(y, x);
+    return tn_alloc_saved(y, (size_t)(2 * count_rows(y)) * sizeof(tn_real)) &&
+           tn_alloc_scratch(y, (size_t)(2 * count_pieces(y) * row_width(y)) * sizeof(tn_real)) && tn_set_shape_like(y, x);
 }
 
 static const tn_real *data_of(const tn_tensor *x)
@@ -46,46 +63,62 @@ static const tn_real *data_of(const tn_tensor *x)
 }
 
 /* saved: each row's mean and 1 / standard deviation. */
-static void layer_norm_forward(tn_tensor *y)
+static void forward_rows(int64_t begin, int64_t end, void *arg)
 {
+    const tn_tensor *y = arg;
     const tn_real *weight = data_of(y->in[WEIGHT]), *bias = data_of(y->in[BIAS]);
     tn_real eps = (tn_real) * (const double *)y->attr, *saved = y->saved;
-    int64_t rows = count_rows(y), width = row_width(y);
-    for (int64_t r = 0; r < rows; r++)
+    int64_t width = row_width(y);
+    for (int64_t r = begin; r < end; r++)
         tn__kernels_get()->layer_norm(width, y->in[X]->data + r * width, weight, bias, eps, y->data + r * width,
                                       &saved[2 * r], &saved[2 * r + 1]);
 }
 
-static void x_grad(const tn_tensor *y, tn_real *gx, bool first)
+static void layer_norm_forward(tn_tensor *y)
 {
-    const tn_real *weight = data_of(y->in[WEIGHT]), *x = y->in[X]->data, *g = tn_grad_out(y), *saved = y->saved;
-    int64_t rows = count_rows(y), width = row_width(y);
-    for (int64_t r = 0; r < rows; r++)
-        tn__kernels_get()->layer_norm_grad(width, x + r * width, weight, saved[2 * r], saved[2 * r + 1],
-                                           g + r * width, gx + r * width, first);
+    tn_parallel_for(count_rows(y), rows_per_piece(y), forward_rows, y);
 }
 
-/* Of weight or of bias; the other is NULL, since the two may be one tensor. */
-static void params_grad(const tn_tensor *y, tn_real *gweight, tn_real *gbias, bool first)
+/* sums: each piece's gradients of weight and of bias. */
+typedef struct back {
+    const tn_tensor *y;
+    tn_real         *gx, *sums;
+    bool             first, weight, bias;
+} back;
+
+static void backward_rows(int64_t begin, int64_t end, void *arg)
 {
-    const tn_real *x = y->in[X]->data, *g = tn_grad_out(y), *saved = y->saved;
-    int64_t rows = count_rows(y), width = row_width(y);
-    tn_real *to = gweight ? gweight : gbias;
-    for (int64_t d = 0; d < width && first; d++) to[d] = 0;
-    for (int64_t r = 0; r < rows; r++)
-        tn__kernels_get()->layer_norm_grad_params(width, x + r * width, saved[2 * r], saved[2 * r + 1], g + r * width,
-                                                  gweight, gbias);
+    const back *j = arg;
+    const tn_tensor *y = j->y;
+    const tn_real *weight = data_of(y->in[WEIGHT]), *saved = y->saved;
+    const int64_t width = row_width(y);
+    tn_real *gweight = j->sums + begin / rows_per_piece(y) * 2 * width, *gbias = gweight + width;
+    tn__zero(2 * width, gweight);
+    for (int64_t r = begin; r < end; r++) {
+        const tn_real *x = y->in[X]->data + r * width, *g = tn_grad_out(y) + r * width;
+        tn_real mean = saved[2 * r], rstd = saved[2 * r + 1];
+        if (j->gx) tn__kernels_get()->layer_norm_grad(width, x, weight, mean, rstd, g, j->gx + r * width, j->first);
+        tn__kernels_get()->layer_norm_grad_params(width, x, mean, rstd, g, j->weight ? gweight : NULL,
+                                                  j->bias ? gbias : NULL);
+    }
+}
+
+static void add_sums(tn_tensor *y, int i, const tn_real *sums)
+{
+    bool first;
+    int64_t width = row_width(y), pieces = count_pieces(y);
+    tn_real *g = tn_grad(y, i, &first);
+    if (g && first && !pieces) tn__zero(width, g);
+    for (int64_t k = 0; k < pieces && g; k++) tn__put(first && !k, width, sums + 2 * k * width, g);
 }
 
 static void layer_norm_backward(tn_tensor *y)
 {
-    bool first;
-    tn_real *gx = tn_grad(y, X, &first);
-    if (gx) x_grad(y, gx, first);
-    tn_real *gweight = y->in[WEIGHT] ? tn_grad(y, WEIGHT, &first) : NULL;
-    if (gweight) params_grad(y, gweight, NULL, first);
-    tn_real *gbias = y->in[BIAS] ? tn_grad(y, BIAS, &first) : NULL;
-    if (gbias) params_grad(y, NULL, gbias, first);
+    back j = {.y = y, .sums = tn_scratch(y), .weight = tn_wants(y, WEIGHT), .bias = tn_wants(y, BIAS)};
+    j.gx = tn_grad(y, X, &j.first);
+    tn_parallel_for(count_rows(y), rows_per_piece(y), backward_rows, &j);
+    if (j.weight) add_sums(y, WEIGHT, j.sums);
+    if (j.bias) add_sums(y, BIAS, j.sums + row_width(y));
 }
 
 static tn_tensor *layer_norm_sample(tn_tape *t, int k)

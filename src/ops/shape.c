@@ -32,13 +32,14 @@ static bool fits_in(const tn_tensor *x, const tn_tensor *like)
 
 bool tn__broadcast(tn_tensor *y, const char *const *names)
 {
-    int rank = 0, n_fit = 0;
+    int rank = y->in[0]->rank;
     int64_t size[TN_MAX_RANK];
-    for (int i = 0; i < y->n_in; i++) {
+    bool fit = true;
+    for (int i = 1; i < y->n_in; i++) {
         if (y->in[i]->rank > rank) rank = y->in[i]->rank;
-        n_fit += fits_in(y->in[i], y->in[0]);
+        fit = fit && fits_in(y->in[i], y->in[0]);
     }
-    if (n_fit == y->n_in) return tn_set_shape_like(y, y->in[0]);
+    if (fit) return tn_set_shape_like(y, y->in[0]);
     for (int d = 0; d < rank; d++) {
         int from = 0; /* the input that the size is of */
         for (int i = 0; i < y->n_in; i++) {

@@ -62,6 +62,16 @@ bool tn__nest_is_new(const tn__nest *nest, int k);
 enum { TN__LANES = 32 };
 tn_real tn__sum_lanes(tn_real *lane);
 
+/* Elements in one piece of tn_parallel_for: a few arrays of so many stay in the second cache. */
+enum { TN__GRAIN = 1 << 14 };
+
+/* [0, n) in pieces of TN__GRAIN; a single one is no more than a call. */
+static inline void tn__pieces(int64_t n, void (*f)(int64_t begin, int64_t end, void *arg), void *arg)
+{
+    if (n <= TN__GRAIN) f(0, n, arg);
+    else tn_parallel_for(n, TN__GRAIN, f, arg);
+}
+
 /* to = from, or to += from */
 static inline void tn__put(bool first, int64_t n, const tn_real *restrict from, tn_real *restrict to)
 {

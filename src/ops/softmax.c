@@ -115,44 +115,75 @@ static void log_softmax_block_back(columns c, int64_t width, const tn_real *y, c
 
 /* ---- the ops ------------------------------------------------------------------------------------------------------- */
 
+/* Along the last dimension: rows, by the kernels, in pieces. */
+typedef struct rows {
+    const tn_tensor *y;
+    const tn_real   *dy;
+    tn_real         *g;
+    bool             first;
+    void (*gradient)(int64_t n, const tn_real *y, const tn_real *dy, tn_real *g, bool first);
+} rows;
+
+static int64_t rows_per_piece(columns c)
+{
+    return 1 + TN__GRAIN / (c.n + 1);
+}
+
+static void softmax_rows(int64_t begin, int64_t end, void *arg)
+{
+    const tn_tensor *y = arg;
+    const int64_t n = columns_of(y).n;
+    for (int64_t at = begin * n; at < end * n; at += n) tn__kernels_get()->softmax(n, y->in[0]->data + at, y->data + at);
+}
+
+static void log_softmax_rows(int64_t begin, int64_t end, void *arg)
+{
+    const tn_tensor *y = arg;
+    const int64_t n = columns_of(y).n;
+    for (int64_t at = begin * n; at < end * n; at += n)
+        tn__kernels_get()->log_softmax(n, y->in[0]->data + at, y->data + at);
+}
+
+static void rows_back(int64_t begin, int64_t end, void *arg)
+{
+    const rows *j = arg;
+    const int64_t n = columns_of(j->y).n;
+    for (int64_t at = begin * n; at < end * n; at += n)
+        j->gradient(n, j->y->data + at, j->dy + at, j->g + at, j->first);
+}
+
 static void softmax_forward(tn_tensor *y)
 {
     columns c = columns_of(y);
-    const tn_real *x = y->in[0]->data;
     if (c.inner != 1) each_block(y, c, softmax_block);
-    else for (int64_t o = 0; o < c.outer; o++) tn__kernels_get()->softmax(c.n, x + o * c.n, y->data + o * c.n);
-}
-
-static void softmax_backward(tn_tensor *y)
-{
-    bool first;
-    columns c = columns_of(y);
-    const tn_real *dy = tn_grad_out(y);
-    tn_real *g = tn_grad(y, 0, &first);
-    if (!g) return;
-    if (c.inner != 1) each_block_back(y, c, g, first, softmax_block_back);
-    else for (int64_t at = 0; at < y->n; at += c.n)
-        tn__kernels_get()->softmax_grad(c.n, y->data + at, dy + at, g + at, first);
+    else tn_parallel_for(c.outer, rows_per_piece(c), softmax_rows, y);
 }
 
 static void log_softmax_forward(tn_tensor *y)
 {
     columns c = columns_of(y);
-    const tn_real *x = y->in[0]->data;
     if (c.inner != 1) each_block(y, c, log_softmax_block);
-    else for (int64_t o = 0; o < c.outer; o++) tn__kernels_get()->log_softmax(c.n, x + o * c.n, y->data + o * c.n);
+    else tn_parallel_for(c.outer, rows_per_piece(c), log_softmax_rows, y);
+}
+
+static void softmax_backward(tn_tensor *y)
+{
+    columns c = columns_of(y);
+    rows j = {.y = y, .dy = tn_grad_out(y), .gradient = tn__kernels_get()->softmax_grad};
+    j.g = tn_grad(y, 0, &j.first);
+    if (!j.g) return;
+    if (c.inner != 1) each_block_back(y, c, j.g, j.first, softmax_block_back);
+    else tn_parallel_for(c.outer, rows_per_piece(c), rows_back, &j);
 }
 
 static void log_softmax_backward(tn_tensor *y)
 {
-    bool first;
     columns c = columns_of(y);
-    const tn_real *dy = tn_grad_out(y);
-    tn_real *g = tn_grad(y, 0, &first);
-    if (!g) return;
-    if (c.inner != 1) each_block_back(y, c, g, first, log_softmax_block_back);
-    else for (int64_t at = 0; at < y->n; at += c.n)
-        tn__kernels_get()->log_softmax_grad(c.n, y->data + at, dy + at, g + at, first);
+    rows j = {.y = y, .dy = tn_grad_out(y), .gradient = tn__kernels_get()->log_softmax_grad};
+    j.g = tn_grad(y, 0, &j.first);
+    if (!j.g) return;
+    if (c.inner != 1) each_block_back(y, c, j.g, j.first, log_softmax_block_back);
+    else tn_parallel_for(c.outer, rows_per_piece(c), rows_back, &j);
 }
 
 static tn_tensor *sample(tn_tape *t, int k, tn_tensor *(*f)(tn_tape *, tn_tensor *, int64_t))

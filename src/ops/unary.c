@@ -17,25 +17,46 @@ typedef struct element {
 } element;
 typedef tn_real (*rule)(element e);
 
-TN__INLINE void map(tn_tensor *y, rule value)
+TN__INLINE void map(const tn_tensor *y, int64_t begin, int64_t end, rule value)
 {
     const numbers *k = y->attr;
     const tn_real *restrict x = y->in[0]->data, a = (tn_real)k->a, b = (tn_real)k->b;
     tn_real *restrict out = y->data;
-    for (int64_t i = 0; i < y->n; i++) out[i] = value((element){.x = x[i], .a = a, .b = b});
+    for (int64_t i = begin; i < end; i++) out[i] = value((element){.x = x[i], .a = a, .b = b});
 }
 
-TN__INLINE void chain(tn_tensor *y, rule slope)
+/* What a piece of the backward pass is given. */
+typedef void grad_kernel(int64_t n, const tn_real *x, const tn_real *dy, tn_real *g, bool first);
+typedef struct back {
+    const tn_tensor *y;
+    const tn_real   *dy;
+    tn_real         *g;
+    bool             first;
+    grad_kernel     *kernel;
+} back;
+
+TN__INLINE void chain(const back *j, int64_t begin, int64_t end, rule slope)
 {
-    bool first;
-    const numbers *k = y->attr;
-    const tn_real *restrict x = y->in[0]->data, *restrict out = y->data, *restrict dy = tn_grad_out(y);
+    const numbers *k = j->y->attr;
+    const tn_real *restrict x = j->y->in[0]->data, *restrict out = j->y->data, *restrict dy = j->dy;
     const tn_real a = (tn_real)k->a, b = (tn_real)k->b;
-    const int64_t n = y->n;
-    tn_real *restrict g = tn_grad(y, 0, &first);
-    if (!g) return;
-    if (first) for (int64_t i = 0; i < n; i++) g[i] = slope((element){x[i], out[i], dy[i], a, b});
-    else for (int64_t i = 0; i < n; i++) g[i] += slope((element){x[i], out[i], dy[i], a, b});
+    tn_real *restrict g = j->g;
+    if (j->first) for (int64_t i = begin; i < end; i++) g[i] = slope((element){x[i], out[i], dy[i], a, b});
+    else for (int64_t i = begin; i < end; i++) g[i] += slope((element){x[i], out[i], dy[i], a, b});
+}
+
+typedef void piece(int64_t begin, int64_t end, void *job);
+
+static void forward(tn_tensor *y, piece *values)
+{
+    tn__pieces(y->n, values, y);
+}
+
+static void backward(tn_tensor *y, piece *slopes, grad_kernel *kernel)
+{
+    back j = {.y = y, .dy = tn_grad_out(y), .kernel = kernel};
+    j.g = tn_grad(y, 0, &j.first);
+    if (j.g) tn__pieces(y->n, slopes, &j);
 }
 
 static bool shape_like_x(tn_tensor *y)
@@ -64,8 +85,12 @@ static tn_tensor *apply(tn_tape *t, const tn_op *op, tn_tensor *x, double a, dou
 
 /* One row of the family: the op of f_forward and f_backward, with the two ranges of its samples. VALUE and SLOPE make
  * those two of f_value and f_slope. */
-#define VALUE(f) static void f##_forward(tn_tensor *y) { map(y, f##_value); }
-#define SLOPE(f) static void f##_backward(tn_tensor *y) { chain(y, f##_slope); }
+#define VALUE(f) \
+    static void f##_values(int64_t begin, int64_t end, void *y) { map(y, begin, end, f##_value); } \
+    static void f##_forward(tn_tensor *y) { forward(y, f##_values); }
+#define SLOPE(f) \
+    static void f##_slopes(int64_t begin, int64_t end, void *job) { chain(job, begin, end, f##_slope); } \
+    static void f##_backward(tn_tensor *y) { backward(y, f##_slopes, NULL); }
 #define OP(f) const tn_op tn__op_##f = {.name = #f, .n_in = 1, .attr_size = sizeof(numbers), .shape = shape_like_x, \
                                         .forward = f##_forward, .backward = f##_backward, .sample = f##_sample}
 #define ROW(f, low, high, low2, high2) \
@@ -150,59 +175,52 @@ ROW(softplus, -2, 2, -9, 9);
 
 /* ---- by kernels ---------------------------------------------------------------------------------------------------- */
 
-static void exp_forward(tn_tensor *y) { tn__kernels_get()->exp(y->n, y->in[0]->data, y->data); }
+#define KERNEL_VALUE(f) \
+    static void f##_values(int64_t begin, int64_t end, void *job) \
+    { \
+        const tn_tensor *y = job; \
+        tn__kernels_get()->f(end - begin, y->in[0]->data + begin, y->data + begin); \
+    } \
+    static void f##_forward(tn_tensor *y) { forward(y, f##_values); }
+
+static void slopes_by_kernel(int64_t begin, int64_t end, void *job)
+{
+    const back *j = job;
+    j->kernel(end - begin, j->y->in[0]->data + begin, j->dy + begin, j->g + begin, j->first);
+}
+#define KERNEL_SLOPE(f) \
+    static void f##_backward(tn_tensor *y) { backward(y, slopes_by_kernel, tn__kernels_get()->f##_grad); }
+
 static inline tn_real exp_slope(element e) { return e.dy * e.y; }
-SLOPE(exp)
+KERNEL_VALUE(exp) SLOPE(exp)
 ROW(exp, -2, 2, -3, 0);
 
-static void log_forward(tn_tensor *y) { tn__kernels_get()->log(y->n, y->in[0]->data, y->data); }
 static inline tn_real log_slope(element e) { return e.dy / e.x; }
-SLOPE(log)
+KERNEL_VALUE(log) SLOPE(log)
 ROW(log, 0.5, 2, 4, 9);
 
-static void tanh_forward(tn_tensor *y) { tn__kernels_get()->tanh(y->n, y->in[0]->data, y->data); }
 static inline tn_real tanh_slope(element e) { return e.dy * (1 - e.y * e.y); }
-SLOPE(tanh)
+KERNEL_VALUE(tanh) SLOPE(tanh)
 ROW(tanh, -2, 2, -0.1, 0.1);
 
-static void sigmoid_forward(tn_tensor *y) { tn__kernels_get()->sigmoid(y->n, y->in[0]->data, y->data); }
 static inline tn_real sigmoid_slope(element e) { return e.dy * (1 - e.y) * e.y; }
-SLOPE(sigmoid)
+KERNEL_VALUE(sigmoid) SLOPE(sigmoid)
 ROW(sigmoid, -2, 2, -6, 6);
 
-static void erf_forward(tn_tensor *y) { tn__kernels_get()->erf(y->n, y->in[0]->data, y->data); }
 static inline tn_real erf_slope(element e) /* 2 / sqrt(pi) e^(-x^2) */
 {
     return e.dy * (tn_real)1.1283791670955126 * TN__M(exp)(-e.x * e.x);
 }
-SLOPE(erf)
+KERNEL_VALUE(erf) SLOPE(erf)
 ROW(erf, -2, 2, -0.1, 0.1);
 
-static void gelu_forward(tn_tensor *y) { tn__kernels_get()->gelu(y->n, y->in[0]->data, y->data); }
-static void gelu_backward(tn_tensor *y)
-{
-    bool first;
-    tn_real *g = tn_grad(y, 0, &first);
-    if (g) tn__kernels_get()->gelu_grad(y->n, y->in[0]->data, tn_grad_out(y), g, first);
-}
+KERNEL_VALUE(gelu) KERNEL_SLOPE(gelu)
 ROW(gelu, -2, 2, -0.1, 0.1);
 
-static void gelu_tanh_forward(tn_tensor *y) { tn__kernels_get()->gelu_tanh(y->n, y->in[0]->data, y->data); }
-static void gelu_tanh_backward(tn_tensor *y)
-{
-    bool first;
-    tn_real *g = tn_grad(y, 0, &first);
-    if (g) tn__kernels_get()->gelu_tanh_grad(y->n, y->in[0]->data, tn_grad_out(y), g, first);
-}
+KERNEL_VALUE(gelu_tanh) KERNEL_SLOPE(gelu_tanh)
 ROW(gelu_tanh, -2, 2, -0.1, 0.1);
 
-static void silu_forward(tn_tensor *y) { tn__kernels_get()->silu(y->n, y->in[0]->data, y->data); }
-static void silu_backward(tn_tensor *y)
-{
-    bool first;
-    tn_real *g = tn_grad(y, 0, &first);
-    if (g) tn__kernels_get()->silu_grad(y->n, y->in[0]->data, tn_grad_out(y), g, first);
-}
+KERNEL_VALUE(silu) KERNEL_SLOPE(silu)
 ROW(silu, -2, 2, -0.1, 0.1);
 
 /* ---- with numbers -------------------------------------------------------------------------------------------------- */
@@ -286,24 +304,27 @@ static inline tn_real pow_slope(element e)
 static inline tn_real cube_value(element e) { return e.x * e.x * e.x; }
 static inline tn_real cube_slope(element e) { return e.dy * (3 * (e.x * e.x)); }
 
+VALUE(pow) SLOPE(pow)
+VALUE(cube) SLOPE(cube)
+
 static void pow_number_forward(tn_tensor *y)
 {
     double exponent = ((const numbers *)y->attr)->a;
-    if (exponent == 2) map(y, square_value);
-    else if (exponent == 3) map(y, cube_value);
-    else if (exponent == 0.5) map(y, sqrt_value);
-    else if (exponent == -1) map(y, reciprocal_value);
-    else map(y, pow_value);
+    if (exponent == 2) square_forward(y);
+    else if (exponent == 3) cube_forward(y);
+    else if (exponent == 0.5) sqrt_forward(y);
+    else if (exponent == -1) reciprocal_forward(y);
+    else pow_forward(y);
 }
 
 static void pow_number_backward(tn_tensor *y)
 {
     double exponent = ((const numbers *)y->attr)->a;
-    if (exponent == 2) chain(y, square_slope);
-    else if (exponent == 3) chain(y, cube_slope);
-    else if (exponent == 0.5) chain(y, sqrt_slope);
-    else if (exponent == -1) chain(y, reciprocal_slope);
-    else chain(y, pow_slope);
+    if (exponent == 2) square_backward(y);
+    else if (exponent == 3) cube_backward(y);
+    else if (exponent == 0.5) sqrt_backward(y);
+    else if (exponent == -1) reciprocal_backward(y);
+    else pow_backward(y);
 }
 
 static tn_tensor *pow_number_sample(tn_tape *t, int k)

@@ -5,8 +5,8 @@
  *     step 64<TAB>0.00031<TAB>s
  *
  * The answer is the mean time of one run over as many runs as fill a repeat. The request "rss" answers the process's
- * peak memory in bytes; what cannot be done answers with "-" and the reason in place of the unit. Requests may also be
- * given as arguments: PROGRAM THREADS SECONDS REQUEST..., each is then repeated 7 times (for perf and people). */
+ * peak memory in bytes; what cannot be done answers with "-" and the reason in place of the unit. Requests may also
+ * be given as arguments: PROGRAM THREADS SECONDS REQUEST..., each is then repeated 7 times (for perf and people). */
 #ifndef BENCH_H
 #define BENCH_H
 

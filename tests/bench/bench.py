@@ -3,9 +3,10 @@
 usage: bench.py [--build DIR] [--repeats N] [--cpu] [PART...]
 
 PART: gemm overhead mlp gpt wide embedding classify threads growth; all of them without one. In each part tarn and its
-peers are warm processes that take turns, one repeat each a round; a row shows the median of the rounds and, for tarn, the
-least and the greatest. Prints the tables and writes them to DIR/bench.json. Peers that are missing are named and skipped;
-tests/bench/setup.sh installs them. --cpu measures processor time, for a look at one thread on a busy machine.
+peers are warm processes that take turns, one repeat each a round; a row shows the median of the rounds and, for tarn,
+the least and the greatest. Prints the tables and writes them to DIR/bench.json. Peers that are missing are named and
+skipped; tests/bench/setup.sh installs them. --cpu measures processor time, for a look at one thread on a busy
+machine.
 """
 import argparse
 import collections
@@ -110,7 +111,7 @@ Values = collections.namedtuple("Values", "median least greatest")
 
 
 class Row:
-    """One line of a table. goals: ("x", r) at least r times the best peer, ("<=", v) or (">=", v) in the row's unit."""
+    """One line of a table. goals: ("x", r) at least r times the best peer; ("<=", v), (">=", v) in the row's unit."""
 
     def __init__(self, table, work, unit, tarn, peers=None, goals=(), higher=False):
         self.table, self.work, self.unit, self.tarn, self.higher = table, work, unit, tarn, higher
@@ -135,7 +136,8 @@ class Row:
         return all(tests) if tests else None
 
     def goal(self):
-        return ", ".join(f"≥ {v:g} ×" if k == "x" else f"{'≤' if k == '<=' else '≥'} {number(v)}" for k, v in self.goals)
+        sign = {"<=": "≤", ">=": "≥"}
+        return ", ".join(f"≥ {v:g} ×" if k == "x" else f"{sign[k]} {number(v)}" for k, v in self.goals)
 
 
 def values(numbers):
@@ -182,13 +184,12 @@ def single(run, table, work, unit, value, goals=(), higher=False):
 
 SQUARES = [16, 32, 64, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048]
 OTHERS = [(64, 128, 784), (128, 512, 128), (32, 2, 64), (256, 10, 128), (1024, 1024, 64), (64, 30000, 128)]
-FMA_FLOPS, TRIAD_BYTES = 24 * 2**24, 12 * 2**26
+FMA_FLOPS, TRIAD_BYTES = 24 * 2**24, 12 * 10**7
 
 
-def fma_peak(run, threads):
-    """GFLOP/s"""
-    p = run.tarn("machine", threads)
-    return threads * FMA_FLOPS / min(p.ask("fma") for _ in range(run.options.repeats)) * 1e-9
+def fma_rate(run, threads):
+    """GFLOP/s of this moment; the most of many is the peak."""
+    return threads * FMA_FLOPS / run.tarn("machine", threads, 0.02).ask("fma") * 1e-9
 
 
 def thread_counts(run):
@@ -200,7 +201,7 @@ def gemm(run):
     for threads in thread_counts(run):
         table = f"gemm, {threads} thread{'s' * (threads > 1)}"
         p = run.tarn("gemm", threads, 0.01)
-        rows = []
+        rows, rates = [], []
         for shape in [(n, n, n) for n in SQUARES] + OTHERS:
             for trans in ("NN", "NT", "TN"):
                 size = f"{trans} {shape[0]} {shape[1]} {shape[2]}"
@@ -208,7 +209,8 @@ def gemm(run):
                 rows.append(compare(run, table, size, "GFLOP/s", lambda s: flops / s, (p, "tarn " + size),
                                     {n: (p, f"{n} {size}") for n in ("openblas", "blis", "onednn")},
                                     [("x", 0.85)], higher=True))
-        gemm_summary(run, table, rows, fma_peak(run, threads))
+                rates.append(fma_rate(run, threads))
+        gemm_summary(run, table, rows, max(rates))
 
 
 def gemm_summary(run, table, rows, peak):
@@ -231,7 +233,8 @@ def overhead(run):
     p, torch = run.tarn("tape"), run.torch()
     compare(run, "overhead", "one-element op, forward and backward, chain of 1,000", "ns/op", lambda s: s * 1e6,
             (p, "chain 1000"), {"PyTorch": (torch, "chain 1000")}, [("<=", 60)])
-    compare(run, "overhead", "the same, forward only (TN_EVAL)", "ns/op", lambda s: s * 1e6, (p, "chain_eval 1000"), {})
+    compare(run, "overhead", "the same, forward only (TN_EVAL)", "ns/op", lambda s: s * 1e6, (p, "chain_eval 1000"),
+            {})
     compare(run, "overhead", "XOR net 2-8-1 tanh, batch 1, forward and backward", "µs", lambda s: s * 1e6, (p, "xor"),
             {"PyTorch": (torch, "xor")}, [("<=", 0.6)])
 
@@ -272,22 +275,33 @@ def gpt_memory(run):
     run.rows.append(Row("gpt", "peak memory (PyTorch's above its import)", "MB", own, peers, [("x", 1)]))
 
 
-WIDE = {"gelu": 20, "softmax": 20, "layer_norm": 20, "exp": 20, "add": 24}  # bytes an element: arrays read and written
+# bytes an element: arrays read and written, forward and backward
+WIDE = {"gelu": 20, "softmax": 20, "layer_norm": 20, "exp": 20, "add": 24}
 
 
 def wide(run):
     machine, n = run.tarn("machine", 1, 0.1), 10_000_000
     bandwidth = values([TRIAD_BYTES / machine.ask("triad") * 1e-9 for _ in range(run.options.repeats)])
-    run.rows.append(Row("wide", "memory: two arrays read, one written", "GB/s", bandwidth, higher=True))
+    work = "memory: two arrays read, one written (large pages, past the caches)"
+    run.rows.append(Row("wide", work, "GB/s", bandwidth, higher=True))
     for op, bytes_ in WIDE.items():
         exact = 10_000_000 // 768 * 768 if op == "layer_norm" else n
         goals = [("x", 1.5)] if bytes_ == 20 and op != "exp" else []
-        row = compare(run, "wide", op, "ns/element", lambda s: s / exact * 1e9, (run.tarn("wide"), op),
-                      {"PyTorch": (run.torch(), op), "PyTorch keeps pages": (run.torch(keep_pages=True), op)}, goals)
+        compare(run, "wide", op, "ns/element", lambda s: s / exact * 1e9, (run.tarn("wide"), op),
+                {"PyTorch": (run.torch(), op), "PyTorch keeps pages": (run.torch(keep_pages=True), op)}, goals)
         if op in ("exp", "add"):
-            rate = bytes_ / row.tarn.median
-            single(run, "wide", f"{op}: {bytes_} bytes an element, {rate:.1f} GB/s, of what memory allows", "%",
-                   100 * rate / bandwidth.median, [(">=", 80)], True)
+            of_memory(run, op, bytes_)
+
+
+def of_memory(run, op, bytes_):
+    """Its traffic beside the triad's, in turns."""
+    wide_, machine = run.tarn("wide"), run.tarn("machine")
+    out = take_turns({"op": lambda: wide_.ask(op), "triad": lambda: machine.ask("triad")}, run.options.repeats)
+    if None in out["op"]:
+        return
+    of = values([100 * bytes_ * 1e7 / a / (TRIAD_BYTES / b) for a, b in zip(out["op"], out["triad"])])
+    work = f"{op}: {bytes_} bytes an element, of what memory allows"
+    run.rows.append(Row("wide", work, "%", of, {}, [(">=", 80)], True))
 
 
 def embedding(run):
@@ -312,14 +326,15 @@ Child = collections.namedtuple("Child", "seconds cpu rss")
 
 def child(argv, stdin=os.devnull, stdout=os.devnull, cpus=1):
     """Runs to the end; on cpus processors."""
-    allowed = os.sched_getaffinity(0)
+    program, allowed = shutil.which(argv[0]) or argv[0], os.sched_getaffinity(0)
     os.sched_setaffinity(0, sorted(allowed)[-cpus:])
     actions = [(os.POSIX_SPAWN_OPEN, 0, stdin, os.O_RDONLY, 0),
                (os.POSIX_SPAWN_OPEN, 1, stdout, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644),
                (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0)]
     try:
         begin = time.perf_counter()
-        _, status, usage = os.wait4(os.posix_spawn(shutil.which(argv[0]) or argv[0], argv, os.environ, file_actions=actions), 0)
+        process = os.posix_spawn(program, argv, os.environ, file_actions=actions)
+        _, status, usage = os.wait4(process, 0)
         seconds = time.perf_counter() - begin
     finally:
         os.sched_setaffinity(0, allowed)
@@ -333,8 +348,8 @@ WORD = re.compile(rb"[a-z0-9\x80-\xff]+")
 
 
 class Text:
-    """A data set as both read it: __label__x, and tokens between spaces. A line at a time: a child's peak memory is never
-    less than this process had."""
+    """A data set as both read it: __label__x, and tokens between spaces. A line at a time: a child's peak memory is
+    never less than this process had."""
 
     def __init__(self, name, directory, characters, folder):
         self.name, self.train, self.test = name, f"{folder}/{name}.train", f"{folder}/{name}.test"
@@ -387,8 +402,9 @@ class Classifiers:
             run.missing["fastText"] = "fasttext"
 
     def tarn_train(self, text, model, dim, ngrams, epochs, cpus=1):
-        argv = [self.classify, "train", "--quiet", "--format", "fasttext", "--model", f"{self.folder}/{model}.safetensors",
-                "--tokenizer", "char" if text.name == "cold" else "word", "--dim", str(dim), "--ngrams", str(ngrams),
+        argv = [self.classify, "train", "--quiet", "--format", "fasttext", "--model",
+                f"{self.folder}/{model}.safetensors", "--tokenizer", "char" if text.name == "cold" else "word",
+                "--dim", str(dim), "--ngrams", str(ngrams),
                 "--buckets", "200000", "--epochs", str(epochs)]
         if text.name == "cold":
             argv += ["--lr", "0.2"]  # texts of single characters are long: the default's steps are too large for them
@@ -397,9 +413,9 @@ class Classifiers:
         return child(argv + [text.train], cpus=cpus)
 
     def fasttext_train(self, text, model, dim, ngrams, epochs, cpus=1):
-        return child([self.fasttext, "supervised", "-input", text.train, "-output", f"{self.folder}/{model}", "-loss", "softmax",
-                      "-dim", str(dim), "-wordNgrams", str(ngrams), "-bucket", "200000", "-epoch", str(epochs), "-lr", "0.5",
-                      "-thread", str(cpus)], cpus=cpus)
+        return child([self.fasttext, "supervised", "-input", text.train, "-output", f"{self.folder}/{model}",
+                      "-loss", "softmax", "-dim", str(dim), "-wordNgrams", str(ngrams), "-bucket", "200000",
+                      "-epoch", str(epochs), "-lr", "0.5", "-thread", str(cpus)], cpus=cpus)
 
     def trainers(self):
         return {"tarn": self.tarn_train, **({"fastText": self.fasttext_train} if self.fasttext else {})}
@@ -423,13 +439,14 @@ def rows_of(run, work, unit, numbers, goals, higher):
 
 
 def training_rate(run, c, text, dim, ngrams, goals, cpus=1):
-    """Words a second, by the slope of the time over the epochs: reading and writing cancel, and fastText's main thread,
-    which looks up every 100 ms, matters less."""
-    few, many = 2, {"tarn": 22, "fastText": 11}
+    """Words a second, by the slope of the time over the epochs: reading and writing cancel, and fastText's main
+    thread, which looks up every 100 ms, matters less."""
+    few = 2
+    many = {"tarn": 22, "fastText": 11} if dim < 64 and ngrams == 1 else {"tarn": 12, "fastText": 7}
 
     def rate(name, train):
-        seconds = train(text, "rate", dim, ngrams, many[name], cpus).seconds - train(text, "rate", dim, ngrams, few, cpus).seconds
-        return text.tokens * (many[name] - few) / max(seconds, 1e-9) * 1e-6
+        long, short = (train(text, "rate", dim, ngrams, epochs, cpus).seconds for epochs in (many[name], few))
+        return text.tokens * (many[name] - few) / max(long - short, 1e-9) * 1e-6
     contestants = {n: (lambda n=n, t=t: rate(n, t)) for n, t in c.trainers().items()}
     torch = run.torch(keep_pages=True) if ngrams == 1 else None
     if torch:
@@ -440,9 +457,11 @@ def training_rate(run, c, text, dim, ngrams, goals, cpus=1):
 
 
 def whole_command(run, c, text):
-    numbers = take_turns({n: (lambda t=t: t(text, "whole", 16, 1, 5)) for n, t in c.trainers().items()}, run.options.repeats)
+    runs = {n: (lambda t=t: t(text, "whole", 16, 1, 5)) for n, t in c.trainers().items()}
+    numbers = take_turns(runs, run.options.repeats)
     pick = lambda field, scale: {n: [getattr(x, field) * scale for x in v] for n, v in numbers.items()}
-    rows_of(run, "the whole command: read, train 5 epochs, write (dim 16)", "s", pick("seconds", 1), [("<=", 0.25)], False)
+    rows_of(run, "the whole command: read, train 5 epochs, write (dim 16)", "s", pick("seconds", 1), [("<=", 0.25)],
+            False)
     rows_of(run, "its peak memory (25 MB at least: the driver's)", "MB", pick("rss", 1e-6), [("<=", 40)], False)
     f1 = {"tarn": [tarn_f1(c, text, "whole")]}
     if c.fasttext:
@@ -451,14 +470,14 @@ def whole_command(run, c, text):
 
 
 def tarn_f1(c, text, model):
-    out = subprocess.run([c.classify, "eval", "--json", "--format", "fasttext", "--model", f"{c.folder}/{model}.safetensors",
-                          text.test], capture_output=True, check=True).stdout
+    out = subprocess.run([c.classify, "eval", "--json", "--format", "fasttext", "--model",
+                          f"{c.folder}/{model}.safetensors", text.test], capture_output=True, check=True).stdout
     return json.loads(out)["macro_f1"]
 
 
 def fasttext_f1(c, text, model):
-    said = subprocess.run([c.fasttext, "predict", f"{c.folder}/{model}.bin", text.test], capture_output=True, check=True)
-    said = said.stdout.split()
+    said = subprocess.run([c.fasttext, "predict", f"{c.folder}/{model}.bin", text.test], capture_output=True,
+                          check=True).stdout.split()
     true = [line.split(b" ", 1)[0].strip() for line in open(text.test, "rb")]
     scores = []
     for label in sorted(set(true)):
@@ -470,19 +489,20 @@ def fasttext_f1(c, text, model):
 def prediction(run, c, text, ngrams, rate_goal, cold_goal):
     for train in c.trainers().values():
         train(text, "predict", 16, ngrams, 5)
-    paths = {n: f"{c.folder}/lines.{n}" for n in (1, 0, 40)}
+    paths = {n: f"{c.folder}/lines.{n}" for n in (1, 0, 20)}
     for n, path in paths.items():
         with open(path, "wb") as f:
             f.writelines(text.texts * n if n else text.texts[:1])
-    lines = len(text.texts)
+    lines, predictors = len(text.texts), c.predictors()
 
     def rate(predict):
-        return 39 * lines / (predict("predict", paths[40]).seconds - predict("predict", paths[1]).seconds)
+        return 19 * lines / (predict("predict", paths[20]).seconds - predict("predict", paths[1]).seconds)
     kind = "bigrams in 200,000 buckets" if ngrams > 1 else "unigrams"
     rows_of(run, f"predict, {text.name}, {kind}, dim 16", "lines/s",
-            take_turns({n: (lambda p=p: rate(p)) for n, p in c.predictors().items()}, run.options.repeats), [(">=", rate_goal)], True)
+            take_turns({n: (lambda p=p: rate(p)) for n, p in predictors.items()}, run.options.repeats),
+            [(">=", rate_goal)], True)
     rows_of(run, f"cold start, one line, {kind}", "ms",
-            take_turns({n: (lambda p=p: p("predict", paths[0]).seconds * 1e3) for n, p in c.predictors().items()}, 15),
+            take_turns({n: (lambda p=p: p("predict", paths[0]).seconds * 1e3) for n, p in predictors.items()}, 15),
             [("<=", cold_goal)], False)
 
 
@@ -498,8 +518,8 @@ def classify(run):
         whole_command(run, c, davidson)
         prediction(run, c, davidson, 1, 1e6, 2)
         prediction(run, c, davidson, 2, 4e5, 10)
-        for text, dim, ngrams in ((davidson, 16, 1), (davidson, 64, 1), (davidson, 100, 1), (cold, 16, 1), (cold, 100, 1),
-                                  (davidson, 16, 2), (davidson, 100, 2)):
+        for text, dim, ngrams in ((davidson, 16, 1), (davidson, 64, 1), (davidson, 100, 1), (cold, 16, 1),
+                                  (cold, 100, 1), (davidson, 16, 2), (davidson, 100, 2)):
             training_rate(run, c, text, dim, ngrams, [("x", 4)])
 
 
@@ -531,7 +551,8 @@ def threads(run):
         speedup(run, f"gemm {n}", f"NN {n} {n} {n}", "gemm", [(">=", 1.7)])
     speedup(run, "GPT step", "step", "gpt", [(">=", 1.7)])
     speedup(run, "MLP step, batch 64", "step 64", "mlp", [(">=", 1.3)])
-    bandwidth = take_turns({n: (lambda n=n: run.tarn("machine", n).ask("triad")) for n in (1, 2)}, run.options.repeats)
+    triads = {n: (lambda n=n: run.tarn("machine", n).ask("triad")) for n in (1, 2)}
+    bandwidth = take_turns(triads, run.options.repeats)
     most = statistics.median(bandwidth[1]) / statistics.median(bandwidth[2])
     single(run, "threads", "memory bandwidth: two threads against one", "×", most, higher=True)
     for op in WIDE:
@@ -540,8 +561,8 @@ def threads(run):
     with work_folder() as folder:
         c, sets = Classifiers(run, folder), data_sets(run, folder)
         for dim, goal in ((16, 1.0), (64, 1.3)) if sets else ():
-            times = take_turns({n: (lambda n=n: c.tarn_train(sets[0], "threads", dim, 1, 20, n).seconds) for n in (1, 2)},
-                               run.options.repeats)
+            trains = {n: (lambda n=n: c.tarn_train(sets[0], "threads", dim, 1, 20, n).seconds) for n in (1, 2)}
+            times = take_turns(trains, run.options.repeats)
             run.rows.append(Row("threads", f"classifier training, dim {dim}: two threads against one", "×",
                                 values([a / b for a, b in zip(times[1], times[2])]), {}, [(">=", goal)], True))
 
@@ -600,13 +621,15 @@ def growth_lines(run, c, text):
             for begin in range(0, n, len(lines)):
                 f.writelines(lines[:n - begin])
 
+    def once(what):
+        return c.tarn_train(text, "grown", 16, 1, 1) if what == "train" else c.tarn_predict("grow", text.train)
+
     def cost(what, n):
         if stopped[what]:
             return None
-        run_it = (lambda: c.tarn_train(text, "grown", 16, 1, 1)) if what == "train" else (lambda: c.tarn_predict("grow", text.train))
-        out = [run_it()]
+        out = [once(what)]
         while len(out) < run.options.repeats and out[0].seconds < 1:
-            out.append(run_it())
+            out.append(once(what))
         stopped[what] = out[0].seconds > 6  # the next size would take ten times as long
         if stopped[what] and n < 10**7:
             run.notes.append(f"growth: {what} stops at {n:,} lines, which took {out[0].seconds:.1f} s")
@@ -617,8 +640,8 @@ def growth_lines(run, c, text):
         for what in ("train", "predict"):
             v = cost(what, n)
             if v:
-                run.rows.append(Row("growth", f"classify {what}, {'one epoch, ' * (what == 'train')}whole command, {n:,} lines",
-                                    "µs/line", v))
+                epoch = "one epoch, " * (what == "train")
+                run.rows.append(Row("growth", f"classify {what}, {epoch}whole command, {n:,} lines", "µs/line", v))
                 progress(run.rows[-1])
 
 
@@ -646,7 +669,8 @@ def table_text(name, rows):
 
 
 def machine_facts():
-    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.machine())
+    models = (line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
+    model = next(models, platform.machine())
     return dict(processor=model, processors=len(os.sched_getaffinity(0)), system=platform.platform(),
                 date=time.strftime("%Y-%m-%d %H:%M"), isa=os.environ.get("TARN_ISA", "the best that there is"))
 
@@ -659,7 +683,8 @@ def machine_busy():
 
 
 def own_busy():
-    return sum(u.ru_utime + u.ru_stime for u in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+    both = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(u.ru_utime + u.ru_stime for u in both)
 
 
 def run_part(run, name):
@@ -672,12 +697,13 @@ def run_part(run, name):
     run.close()
     seconds = time.perf_counter() - begin
     others = machine_busy() - busy - (own_busy() - own)
-    run.notes.append(f"{name}: {seconds:.0f} s; other processes used {max(0, others):.1f} s of processor time meanwhile")
+    run.notes.append(f"{name}: {seconds:.0f} s; others used {max(0, others):.1f} s of processor time meanwhile")
 
 
 def as_json(run):
-    rows = [dict(table=r.table, work=r.work, unit=r.unit, tarn=r.tarn and r.tarn._asdict(), ratio=r.ratio(), goal=r.goal(),
-                 reached=r.reached(), peers={n: v._asdict() for n, v in r.peers.items()}) for r in run.rows]
+    rows = [dict(table=r.table, work=r.work, unit=r.unit, tarn=r.tarn and r.tarn._asdict(), ratio=r.ratio(),
+                 goal=r.goal(), reached=r.reached(), peers={n: v._asdict() for n, v in r.peers.items()})
+            for r in run.rows]
     return dict(machine=machine_facts(), repeats=run.options.repeats, rows=rows, missing=run.missing, notes=run.notes)
 
 

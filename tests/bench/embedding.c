@@ -1,6 +1,6 @@
 /* embedding.c: the mean of bags of rows, back, and a step that moves the rows touched. A request is "RULE ROWS BAGS
  * DRAWN": RULE sgd, adagrad or sparse_adam; a table of ROWS x 64; BAGS x 64 tokens, Zipf over DRAWN ids. If ROWS is
- * smaller than DRAWN, a batch's distinct ids get rows of their own in the table: as many rows are touched, as often. */
+ * smaller than DRAWN, a batch's distinct ids get rows of their own: as many rows are touched, as often. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,12 @@
 /* machine.c: what the machine can do: fused multiply-adds from registers, with its widest vectors, and memory
  * traffic. Built for the very machine that it runs on (-march=native). */
+#define _DEFAULT_SOURCE /* madvise */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#if defined __AVX__
+#include <immintrin.h>
+#endif
 
 #include <tarn/tarn.h>
 
@@ -14,7 +19,7 @@ enum { BYTES = 32 };
 #else
 enum { BYTES = 16 };
 #endif
-enum { LANES = BYTES / (int)sizeof(float), TURNS = (1 << 24) / LANES, FLOATS = 1 << 26, PIECE = 1 << 20 };
+enum { LANES = BYTES / (int)sizeof(float), TURNS = (1 << 24) / LANES, FLOATS = 10000000, PIECE = 1 << 19 };
 
 typedef float vec __attribute__((vector_size(BYTES)));
 
@@ -66,31 +71,56 @@ static void fma_run(void *state)
     tn_parallel_for(((fma_state *)state)->threads, 1, fma_piece, state);
 }
 
-/* ---- memory: the traffic of two arrays read and one written, none of which fits a cache ------------------------ */
+/* ---- memory: two arrays read and one written, as large as those of wide.c -------------------------------------- */
 
 typedef struct arrays {
     float *a, *b, *c;
 } arrays;
 
+/* Past the caches where there is an instruction for it: nothing else writes as fast. */
+static void stream(float *to, vec v)
+{
+#if defined __AVX512F__
+    _mm512_stream_ps(to, v);
+#elif defined __AVX__
+    _mm256_stream_ps(to, v);
+#else
+    memcpy(to, &v, sizeof v);
+#endif
+}
+
 static void triad_piece(int64_t begin, int64_t end, void *state)
 {
     const arrays *s = state;
-    float *restrict a = s->a;
-    const float *restrict b = s->b, *restrict c = s->c;
-    for (int64_t i = begin; i < end; i++) a[i] = b[i] + 3 * c[i];
+    for (int64_t i = begin; i < end; i += LANES)
+        stream(s->a + i, *(const vec *)(s->b + i) + 3 * *(const vec *)(s->c + i));
 }
 
-/* 12 * 2^26 bytes. */
+/* 12 * 10^7 bytes. */
 static void triad_run(void *state)
 {
     tn_parallel_for(FLOATS, PIECE, triad_piece, state);
+}
+
+/* In large pages where the system gives them. */
+static float *large_pages(void)
+{
+    enum { PAGE = 1 << 21 };
+    size_t bytes = (FLOATS * sizeof(float) + PAGE - 1) / PAGE * PAGE;
+    float *x = aligned_alloc(PAGE, bytes);
+    if (!x) exit(EXIT_FAILURE);
+#ifdef MADV_HUGEPAGE
+    madvise(x, bytes, MADV_HUGEPAGE);
+#endif
+    for (int64_t i = 0; i < FLOATS; i++) x[i] = 1;
+    return x;
 }
 
 static void *arrays_prepare(const char *rest)
 {
     arrays *s = malloc(sizeof *s);
     (void)rest;
-    if (s) *s = (arrays){bench_numbers(FLOATS), bench_numbers(FLOATS), bench_numbers(FLOATS)};
+    if (s) *s = (arrays){large_pages(), large_pages(), large_pages()};
     return s;
 }
 

@@ -196,7 +196,8 @@ def bag(path, dim):
     return run
 
 
-WORKS = dict(bag=bag, chain=chain, xor=xor, step=step, gpt=gpt, gelu=gelu, softmax=softmax, layer_norm=layer_norm, exp=exp, add=add)
+WORKS = dict(bag=bag, chain=chain, xor=xor, step=step, gpt=gpt, gelu=gelu, softmax=softmax, layer_norm=layer_norm,
+             exp=exp, add=add)
 WORKS.update({rule: (lambda rule: lambda *a: lookup(rule, *a))(rule) for rule in RULES})
 
 

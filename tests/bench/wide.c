@@ -1,5 +1,5 @@
-/* wide.c: ops over ten million floats, forward and backward. A request is the op's name: gelu, gelu_tanh, softmax (rows
- * of 1,000), layer_norm (rows of 768, with weight and bias), exp, add. */
+/* wide.c: ops over ten million floats, forward and backward. A request is the op's name: gelu, gelu_tanh, softmax
+ * (rows of 1,000), layer_norm (rows of 768, with weight and bias), exp, add. */
 #include <stdlib.h>
 #include <string.h>
 
