@@ -12,6 +12,7 @@ typedef struct slot {
     double   lr_scale, weight_decay;
     int64_t  t;                      /* steps of this parameter */
     tn_real *state[OPTIM_MAX_STATE]; /* taken at its first gradient */
+    void    *block[OPTIM_MAX_STATE]; /* where they lie */
 } slot;
 
 struct optim {
@@ -216,7 +217,7 @@ void optim_free(optim *o)
     }
     for (int i = 0; i < o->n_slots; i++) {
         for (int k = 0; k < OPTIM_MAX_STATE; k++) {
-            free(o->slot[i].state[k]);
+            free(o->slot[i].block[k]);
         }
     }
     free(o->slot);
@@ -227,9 +228,8 @@ void optim_free(optim *o)
 
 /* ---- a step: reserve everything, then change everything -------------------------------------------------------- */
 
-/* calloc: the pages of a table's state that no step has touched cost nothing. */
 /* As the library has it for its own big arrays: rows picked all over a table would each need a page looked up. */
-static void prefer_large_pages(tn_real *s, size_t bytes)
+static void prefer_large_pages(void *s, size_t bytes)
 {
 #ifdef MADV_HUGEPAGE
     enum { PAGE = 4096, BIG = 1 << 25 };
@@ -242,23 +242,29 @@ static void prefer_large_pages(tn_real *s, size_t bytes)
 #endif
 }
 
-static tn_real *new_state(int64_t n, double initial)
+/* calloc: the pages of a table's state that no step has touched cost nothing. From a cache line's begin, as the
+ * table. */
+static bool reserve_numbers(slot *s, int k, int64_t n, double initial)
 {
-    tn_real *s = calloc((size_t)n + 1, sizeof *s);
-    prefer_large_pages(s, (size_t)n * sizeof *s);
-    for (int64_t i = 0; s && initial != 0 && i < n; i++) {
-        s[i] = (tn_real)initial;
+    enum { LINE = 64 };
+    size_t bytes = (size_t)n * sizeof(tn_real) + LINE;
+    s->block[k] = calloc(bytes, 1);
+    if (!s->block[k]) {
+        return false;
     }
-    return s;
+    prefer_large_pages(s->block[k], bytes);
+    s->state[k] = (tn_real *)(((uintptr_t)s->block[k] + LINE - 1) & ~(uintptr_t)(LINE - 1));
+    for (int64_t i = 0; initial != 0 && i < n; i++) {
+        s->state[k][i] = (tn_real)initial;
+    }
+    return true;
 }
 
 static bool reserve_state(optim *o, slot *s, const tn_tensor *param)
 {
     for (int k = 0; k < o->n_state; k++) {
-        if (!s->state[k]) {
-            s->state[k] = new_state(param->n, o->rule->initial ? o->rule->initial(o->options, k) : 0);
-        }
-        if (!s->state[k]) {
+        double initial = o->rule->initial ? o->rule->initial(o->options, k) : 0;
+        if (!s->state[k] && !reserve_numbers(s, k, param->n, initial)) {
             return tn_fail(error_of(o), TN_EMEMORY, "%s: no memory for the state of \"%s\" %s", o->rule->name,
                            param->name, TN_STR(param));
         }
@@ -350,6 +356,21 @@ static int64_t count_spans(const optim_update *u)
     return !u->grad.row ? 1 : u->zeros ? u->param->size[0] : u->grad.n_rows;
 }
 
+enum { AHEAD = 8 };
+
+/* Touched rows lie anywhere in a table larger than any cache: they are asked for ahead. Inline, because gcc drops
+ * calls of functions that only prefetch. */
+static inline __attribute__((always_inline)) void fetch_row(const optim_update *u, int64_t at)
+{
+    enum { LINE = 64 / sizeof(tn_real) };
+    for (int64_t d = at; d < at + u->grad.width; d += LINE) {
+        __builtin_prefetch(u->param->data + d, 1);
+        for (int i = 0; i < u->n_state; i++) {
+            __builtin_prefetch(u->state[i] + d, 1);
+        }
+    }
+}
+
 bool optim_next(const optim_update *u, optim_span *s)
 {
     const tn_gradient *g = &u->grad;
@@ -358,6 +379,9 @@ bool optim_next(const optim_update *u, optim_span *s)
         return false;
     }
     s->n = g->row ? g->width : u->param->n;
+    if (g->row && !u->zeros && k + AHEAD < g->n_rows) {
+        fetch_row(u, g->row[k + AHEAD] * g->width);
+    }
     if (!g->row) {
         set_span(u, s, 0, g->data);
     } else if (!u->zeros) {

@@ -80,23 +80,12 @@ static void enlist(plan *p, tn__param *q)
     p->params = q;
 }
 
-static int32_t touch(tn__param *q, int32_t id, int64_t width)
-{
-    if (!q->slot_of[id]) {
-        q->row[q->n_rows] = id;
-        memset(q->row_grad + q->n_rows * width, 0, (size_t)width * sizeof *q->row_grad);
-        q->slot_of[id] = (int32_t)++q->n_rows;
-    }
-    return q->slot_of[id] - 1;
-}
-
 static bool plan_rows(plan *p, tn__param *q, tn__rows *rows)
 {
     if (q->plan_dense) return true;
-    int64_t n = rows->ids.n, width = tn__row_width(&q->node.pub);
-    rows->slot = tn__arena_alloc(&p->tape->arena, (size_t)n * sizeof *rows->slot);
-    if (!rows->slot || !tn__reserve_rows(q, n)) return false;
-    for (int64_t k = 0; k < n; k++) rows->slot[k] = touch(q, rows->ids.id[k], width);
+    rows->slot = tn__arena_alloc(&p->tape->arena, (size_t)rows->ids.n * sizeof *rows->slot);
+    if (!rows->slot || !tn__reserve_rows(q, rows->ids.n)) return false;
+    tn__touch_rows(q, rows->ids, rows->slot);
     return true;
 }
 

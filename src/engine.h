@@ -78,6 +78,7 @@ typedef enum tn__grad_kind { TN__NO_GRAD, TN__ROW_GRAD, TN__DENSE_GRAD } tn__gra
 typedef struct tn__param {
     tn__node          node;    /* first */
     tn_params        *owner;
+    void             *block;   /* where node.pub.data lies */
     tn__grad_kind     kind;
     tn_real          *row_grad;
     int32_t          *row, *slot_of;
@@ -118,6 +119,7 @@ int64_t tn__row_width(const tn_tensor *x);               /* numbers in one row: 
 bool    tn__reserve_dense(tn__param *p);
 bool    tn__reserve_rows(tn__param *p, int64_t more);
 void    tn__make_dense(tn__param *p);                    /* reserved already: rows become a dense gradient */
+void    tn__touch_rows(tn__param *p, tn_ids ids, int32_t *slot); /* reserved already: gives each id its slot, new ones zeros */
 void    tn__drop_rows(tn__param *p, int64_t from);       /* forgets slots from..n_rows */
 
 /* ---- the tape ------------------------------------------------------------------------------------------------------ */

@@ -29,7 +29,7 @@ enum { RED_ZONE = 0 };
 static void *prefer_large_pages(void *p, size_t bytes)
 {
 #ifdef MADV_HUGEPAGE
-    enum { PAGE = 4096, BIG = 1 << 25 };
+    enum { PAGE = 4096, BIG = 1 << 22 };
     if (p && bytes >= BIG) {
         uintptr_t begin = ((uintptr_t)p + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
         madvise((void *)begin, bytes - PAGE, MADV_HUGEPAGE); /* advice: it may be refused */

@@ -44,7 +44,7 @@ tn_params *tn_params_new(uint64_t seed, tn_error *err)
 static void free_param(tn__param *p)
 {
     if (!p) return;
-    tn__free(p->node.pub.data);
+    tn__free(p->block);
     tn__free(p->node.grad);
     tn__free(p->row_grad);
     tn__free(p->row);
@@ -106,6 +106,15 @@ static void draw(const tn_params *ps, const tn_tensor *x, tn_init init)
     }
 }
 
+/* From a cache line's begin, or a table's every row would lie across one more of them. */
+static bool reserve_values(tn__param *p, int64_t n)
+{
+    enum { LINE = 64 };
+    p->block = tn__calloc((size_t)n * sizeof(tn_real) + LINE, 1);
+    p->node.pub.data = (tn_real *)(((uintptr_t)p->block + LINE - 1) & ~(uintptr_t)(LINE - 1));
+    return p->block != NULL;
+}
+
 static tn_tensor *add(tn_params *ps, tn_dims shape, tn_init init, unsigned flags, const char *name)
 {
     int64_t n = 0;
@@ -119,8 +128,7 @@ static tn_tensor *add(tn_params *ps, tn_dims shape, tn_init init, unsigned flags
         return NULL;
     }
     tn__param *p = make_room(ps) ? tn__calloc(1, sizeof *p) : NULL;
-    if (p) p->node.pub.data = tn__calloc((size_t)n, sizeof(tn_real));
-    if (!p || !p->node.pub.data) {
+    if (!p || !reserve_values(p, n)) {
         tn__free(p);
         tn_fail(ps->err, TN_EMEMORY, "tn_param \"%s\": out of memory for %lld numbers", name, (long long)n);
         return NULL;
@@ -232,6 +240,25 @@ bool tn__reserve_rows(tn__param *p, int64_t more)
     return true;
 }
 
+/* Ids lie anywhere in slot_of, and half of them are new: so its places are asked for ahead, and there is no branch to
+ * guess. */
+void tn__touch_rows(tn__param *p, tn_ids ids, int32_t *slot)
+{
+    enum { AHEAD = 16 };
+    int64_t width = tn__row_width(&p->node.pub), before = p->n_rows, n = before;
+    for (int64_t k = 0; k < ids.n; k++) {
+        int32_t id = ids.id[k], next = (int32_t)n + 1;
+        if (k + AHEAD < ids.n) __builtin_prefetch(&p->slot_of[ids.id[k + AHEAD]], 1);
+        int32_t s = p->slot_of[id] ? p->slot_of[id] : next;
+        n += s == next;
+        p->slot_of[id] = s;
+        p->row[s - 1] = id;
+        slot[k] = s - 1;
+    }
+    p->n_rows = n;
+    memset(p->row_grad + before * width, 0, (size_t)((n - before) * width) * sizeof *p->row_grad);
+}
+
 void tn__drop_rows(tn__param *p, int64_t from)
 {
     for (int64_t s = from; s < p->n_rows; s++) p->slot_of[p->row[s]] = 0;
@@ -252,6 +279,16 @@ static void forget_gradient(tn__param *p)
 {
     if (p->kind == TN__ROW_GRAD) tn__drop_rows(p, 0);
     p->kind = TN__NO_GRAD;
+}
+
+tn_real *tn_grad_rows(tn_tensor *y, int i, const int32_t **at)
+{
+    const tn__rows *rows = tn__node_of(y)->rows;
+    const tn__node *root = tn__node_of(y->in[i])->root;
+    bool compact = tn__is_leaf_of_params(&root->pub) && !((const tn__param *)root)->plan_dense;
+    if (!tn__wants(y->in[i])) return NULL;
+    *at = compact ? rows->slot : rows->ids.id;
+    return compact ? ((const tn__param *)root)->row_grad : root->grad;
 }
 
 bool tn_param_gradient(const tn_tensor *param, tn_gradient *g)

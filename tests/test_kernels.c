@@ -388,6 +388,37 @@ START_TEST(reductions)
 }
 END_TEST
 
+/* Rows in the order given, one more than once, of every width up to more than 32 lanes and a vector. */
+START_TEST(rows_by_number)
+{
+    static const int32_t at[] = {3, 0, 4, 3, 3, 1};
+    enum { ROWS = 5, WIDEST = 100, N = sizeof at / sizeof *at };
+    tn_real table[ROWS * WIDEST], x[WIDEST], y[WIDEST + 1], sum, *row;
+    fill(table, ROWS * WIDEST, 3), fill(x, WIDEST, 3);
+    PER_ISA(k)
+    for (int64_t width = 0; width <= WIDEST; width++) {
+        memcpy(y, x, sizeof x);
+        y[width] = 7;
+        k->gather_add(N, at, width, table, y);
+        for (int64_t d = 0; d < width; d++) {
+            sum = x[d];
+            for (int i = 0; i < N; i++) sum += table[at[i] * width + d];
+            ck_assert(y[d] == sum);
+        }
+        ck_assert(y[width] == 7);
+        tn_real got[ROWS * WIDEST], want[ROWS * WIDEST];
+        memcpy(got, table, sizeof table), memcpy(want, table, sizeof table);
+        k->scatter_add(N, at, width, (tn_real)0.7, x, got);
+        for (int i = 0; i < N; i++)
+            for (int64_t d = 0; d < width; d++) {
+                row = want + at[i] * width;
+                row[d] = chain(fuses(k), (tn_real)0.7, x[d], row[d]);
+            }
+        ck_assert(same_bits(got, want, ROWS * WIDEST));
+    }
+}
+END_TEST
+
 START_TEST(max_of_nan)
 {
     tn_real x[100];
@@ -629,6 +660,7 @@ int main(void)
     tcase_add_loop_test(tc, unary_arrays, 0, N_UNARIES);
     tcase_add_loop_test(tc, unary_grads, 0, N_UNARIES);
     tcase_add_test(tc, reductions);
+    tcase_add_test(tc, rows_by_number);
     tcase_add_test(tc, max_of_nan);
     tcase_add_test(tc, softmax_rows);
     tcase_add_test(tc, softmax_edges);

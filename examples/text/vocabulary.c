@@ -35,6 +35,14 @@ int32_t text_vocabulary_find(const text_vocabulary *v, text_token token)
     return v->slots ? slot_of(v, token)->id : -1;
 }
 
+static int64_t slots_for(int64_t n)
+{
+    int64_t slots = 1024;
+
+    while (slots < 2 * n) slots *= 2;
+    return slots;
+}
+
 /* A table of the given size, with the tokens that there are. */
 static bool rehash(text_vocabulary *v, int64_t slots, tn_error *err)
 {
@@ -106,14 +114,6 @@ static bool copy_ranked(text_vocabulary *v, const text_vocabulary *from, const r
     return true;
 }
 
-static int64_t slots_for(int64_t n)
-{
-    int64_t slots = 1024;
-
-    while (slots < 2 * n) slots *= 2;
-    return slots;
-}
-
 bool text_vocabulary_prune(text_vocabulary *v, int64_t min_count, tn_error *err)
 {
     text_vocabulary kept = {0};
@@ -145,19 +145,31 @@ bool text_vocabulary_write(const text_vocabulary *v, text_buffer *to, tn_error *
     return ok;
 }
 
+static int64_t count_lines(const char *lines)
+{
+    int64_t n = 0;
+
+    for (; *lines; lines++) n += *lines == '\n';
+    return n;
+}
+
 bool text_vocabulary_read(text_vocabulary *v, const char *lines, tn_error *err)
 {
+    if (!rehash(v, slots_for(v->n + count_lines(lines)), err)) return false;
     while (*lines) {
-        size_t     n = strcspn(lines, "\n");
-        text_token token = {{lines, n}, 0};
+        const char *end = strchr(lines, '\n');
+        size_t      n = end ? (size_t)(end - lines) : 0;
+        text_token  token = {{lines, n}, 0};
+        int32_t     before = v->n;
+
+        if (n == 0)
+            return tn_fail(err, TN_EFORMAT, "line %d %s", v->n + 1, end ? "is empty" : "has no end");
         token.hash = text_hash(token.text);
-        if (n == 0 || !lines[n])
-            return tn_fail(err, TN_EFORMAT, "line %d %s", v->n + 1, n ? "has no end" : "is empty");
-        if (text_vocabulary_find(v, token) >= 0)
+        if (text_vocabulary_add(v, token, err) < 0) return false;
+        if (v->n == before)
             return tn_fail(err, TN_EFORMAT, "\"%.*s\" stands twice, again in line %d", n > 60 ? 60 : (int)n, lines,
                            v->n + 1);
-        if (text_vocabulary_add(v, token, err) < 0) return false;
-        lines += n + 1;
+        lines = end + 1;
     }
     return true;
 }

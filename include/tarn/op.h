@@ -93,6 +93,9 @@ bool     tn_wants(const tn_tensor *y, int i); /* without taking it */
 /* The gradient of the row of the k-th id that shape declared: always add. NULL if it is not wanted. */
 tn_real *tn_grad_row(tn_tensor *y, int i, int64_t k);
 
+/* All of them in one call: the k-th id's row is the at[k]-th from what is returned on. */
+tn_real *tn_grad_rows(tn_tensor *y, int i, const int32_t **at);
+
 /* ---- for optimisers ---------------------------------------------------------------------------------------------- */
 
 /* A parameter's gradient as it is held: n_rows rows of width numbers. row[s] is the table's row that data + s * width

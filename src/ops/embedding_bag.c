@@ -91,6 +91,7 @@ static bool embedding_bag_shape(tn_tensor *y)
 static int64_t bag_size(const embedding_bag *e, int64_t b, int32_t padding)
 {
     int64_t n = 0;
+    if (padding < 0) return bag_end(e, b) - bag_begin(e, b);
     for (int64_t k = bag_begin(e, b); k < bag_end(e, b); k++) n += e->bags.ids.id[k] != padding;
     return n;
 }
@@ -106,32 +107,51 @@ static const tn_real *row_of(const tn_tensor *y, int32_t id)
     return y->in[TABLE]->data + id * y->size[1];
 }
 
-/* A table is larger than any cache: rows are asked for some ids ahead, also over the end of the bag. */
-static void fetch_row(const tn_tensor *y, tn_ids ids, int64_t k)
+/* A table is larger than any cache: rows are asked for ahead, also over the end of the bag. Inline, because gcc drops
+ * calls of functions that only prefetch. */
+static inline __attribute__((always_inline))
+void fetch_rows(const tn_tensor *y, tn_ids ids, int64_t begin, int64_t end)
 {
     enum { LINE = 64 / sizeof(tn_real) };
-    if (k >= ids.n) return;
-    const tn_real *row = row_of(y, ids.id[k]);
-    for (int64_t d = 0; d < y->size[1]; d += LINE) __builtin_prefetch(row + d);
+    for (int64_t k = begin; k < end && k < ids.n; k++)
+        for (int64_t d = 0; d < y->size[1]; d += LINE) __builtin_prefetch(row_of(y, ids.id[k]) + d);
+}
+
+/* Each row counts as it is. */
+static void add_bag(const tn_tensor *y, int64_t b, tn_real *sum)
+{
+    enum { GROUP = 16 };
+    const embedding_bag *e = y->attr;
+    const tn__kernels *kernels = tn__kernels_get();
+    const tn_ids ids = ids_in_bags(e);
+    for (int64_t k = bag_begin(e, b), n; k < bag_end(e, b); k += n) {
+        n = bag_end(e, b) - k < GROUP ? bag_end(e, b) - k : GROUP;
+        fetch_rows(y, ids, k + n, k + n + GROUP);
+        kernels->gather_add(n, ids.id + k, y->size[1], y->in[TABLE]->data, sum);
+    }
+}
+
+/* Some are left out, or multiplied. */
+static void add_bag_by_rows(const tn_tensor *y, int64_t b, int32_t padding, tn_real *sum)
+{
+    const embedding_bag *e = y->attr;
+    const tn_real *weight = y->in[WEIGHTS] ? y->in[WEIGHTS]->data : NULL;
+    for (int64_t k = bag_begin(e, b); k < bag_end(e, b); k++) {
+        int32_t id = e->bags.ids.id[k];
+        if (id == padding) continue;
+        tn_real by = tn__read_scale(y, id, &e->options.rows) * (weight ? weight[k] : 1);
+        tn__kernels_get()->axpy(y->size[1], by, row_of(y, id), sum);
+    }
 }
 
 static void sum_bag(const tn_tensor *y, int64_t b, int32_t padding)
 {
-    enum { AHEAD = 8 };
     const embedding_bag *e = y->attr;
-    const tn__kernels *kernels = tn__kernels_get();
-    const tn_real *weight = y->in[WEIGHTS] ? y->in[WEIGHTS]->data : NULL;
-    const tn_ids ids = ids_in_bags(e);
     int64_t width = y->size[1];
     tn_real *sum = y->data + b * width, scale = bag_scale(e, b, padding);
     memset(sum, 0, (size_t)width * sizeof *sum);
-    for (int64_t k = bag_begin(e, b); k < bag_end(e, b); k++) {
-        int32_t id = ids.id[k];
-        fetch_row(y, ids, k + AHEAD);
-        if (id == padding) continue;
-        tn_real by = tn__read_scale(y, id, &e->options.rows) * (weight ? weight[k] : 1);
-        kernels->axpy(width, by, row_of(y, id), sum);
-    }
+    if (padding < 0 && !y->in[WEIGHTS] && !(e->options.rows.max_norm > 0)) add_bag(y, b, sum);
+    else add_bag_by_rows(y, b, padding, sum);
     for (int64_t d = 0; d < width; d++) sum[d] *= scale;
 }
 
@@ -190,6 +210,20 @@ static void add_rows(tn_tensor *y, int32_t padding)
 {
     const embedding_bag *e = y->attr;
     const tn__kernels *kernels = tn__kernels_get();
+    const tn_real *g = tn_grad_out(y);
+    const int32_t *at;
+    tn_real *rows = tn_grad_rows(y, TABLE, &at);
+    for (int64_t b = 0, n; b < y->size[0]; b++, at += n) {
+        n = bag_size(e, b, padding);
+        kernels->scatter_add(n, at, y->size[1], bag_scale(e, b, padding), g + b * y->size[1], rows);
+    }
+}
+
+/* The same where rows count differently. */
+static void add_scaled_rows(tn_tensor *y, int32_t padding)
+{
+    const embedding_bag *e = y->attr;
+    const tn__kernels *kernels = tn__kernels_get();
     const tn_real *g = tn_grad_out(y), *weight = y->in[WEIGHTS] ? y->in[WEIGHTS]->data : NULL;
     tn__repeats r = {0};
     if (e->options.rows.scale_grad_by_freq) r = tn__find_repeats(ids_in_bags(e), tn_scratch(y));
@@ -240,9 +274,12 @@ static void embedding_bag_backward(tn_tensor *y)
 {
     const embedding_bag *e = y->attr;
     int32_t padding = tn__padding_id(y->in[TABLE], &e->options.rows);
-    bool first, by_winners = e->options.mode == TN_BAG_MAX;
-    if (tn_wants(y, TABLE) && by_winners) add_to_winners(y, padding);
-    if (tn_wants(y, TABLE) && !by_winners) add_rows(y, padding);
+    bool first, alike = !y->in[WEIGHTS] && !e->options.rows.scale_grad_by_freq;
+    if (tn_wants(y, TABLE)) {
+        if (e->options.mode == TN_BAG_MAX) add_to_winners(y, padding);
+        else if (alike) add_rows(y, padding);
+        else add_scaled_rows(y, padding);
+    }
     tn_real *gw = y->in[WEIGHTS] ? tn_grad(y, WEIGHTS, &first) : NULL;
     if (gw) weights_grad(y, padding, gw, first);
 }
