@@ -56,6 +56,5 @@ const tn__kernels *tn__kernels_get(void)
 
 size_t tn__gemm_scratch(int64_t m, int64_t n, int64_t k)
 {
-    const int64_t columns = packed_columns(m, n), rows = least(m, MC);
-    return (size_t)(least(k, KC) * (columns + rows) + NARROW * columns) * sizeof(tn_real);
+    return (size_t)(least(k, KC) * (packed_columns(n) + least(m, MC))) * sizeof(tn_real);
 }

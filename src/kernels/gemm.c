@@ -4,40 +4,29 @@
  * C is made of tiles, ROWS x COLS at most, whose elements stay in registers while k runs: a column of
  * op(A), ROWS numbers each spread over a vector, times a row of op(B), COLS numbers in VECS vectors.
  * Around that, blocks: KC x NC of op(B) packed for the second-level cache, MC x KC of op(A) beside it,
- * both laid out in the order that the tiles read. KC is part of the result (kernels.h); every other size
- * is free. What is already in a good order is read where it stands. */
+ * both laid out in panels in the order that the tiles read; a panel of B stays in the first-level cache
+ * while it meets each panel of A. KC is part of the result (kernels.h); every other size is free. What is
+ * already in a good order is read where it stands. */
 #include "gemm.h"
 #include "isa.h"
+#include "narrow.h"
 
-/* The registers hold ROWS * VECS sums, VECS vectors of B and one of A. Zen 4 spreads a number over 64
- * bytes only every second cycle: with 512 bits three products must share it. */
+/* A tile of v vectors has at most rows_of[v - 1] rows: the registers hold its sums, v vectors of B and one
+ * of A. */
 #if defined __AVX512F__
-enum { ROWS = 8, VECS = 3 };
+enum { VECS = 2, ROWS = 16 };
+static const int rows_of[VECS] = {16, 12};
 #elif defined __AVX2__
-enum { ROWS = 6, VECS = 2 };
+enum { VECS = 2, ROWS = 12 };
+static const int rows_of[VECS] = {12, 6};
 #elif defined __aarch64__
-enum { ROWS = 8, VECS = 2 };
+enum { VECS = 2, ROWS = 12 };
+static const int rows_of[VECS] = {12, 8};
 #else
-enum { ROWS = 4, VECS = 2 };
+enum { VECS = 2, ROWS = 4 };
+static const int rows_of[VECS] = {4, 4};
 #endif
 enum { COLS = VECS * WIDTH, LINE = 64 / (int)sizeof(tn_real) };
-/* One operand as op(X) is read: element (i, p) stands at x[i * row + p * col]; one of the two strides is
- * 1. */
-typedef struct view {
-    const tn_real *x;
-    int64_t        row, col;
-} view;
-
-INLINE view view_of(const tn_real *x, int64_t ld, bool transposed)
-{
-    return transposed ? (view){x, 1, ld} : (view){x, ld, 1};
-}
-
-INLINE view view_at(view v, int64_t i, int64_t p)
-{
-    v.x += i * v.row + p * v.col;
-    return v;
-}
 
 /* ---- a tile -------------------------------------------------------------------------------------------- */
 
@@ -52,14 +41,33 @@ typedef struct tile {
     bool           add;
 } tile;
 
-/* The sums of a tile that sticks out of C, written by element. Not inlined: the registers are for
- * tile_run. */
+/* n < WIDTH numbers, in pieces of sizes that the compiler knows. */
+INLINE void copy_some(tn_real *to, const tn_real *from, int64_t n)
+{
+    UNROLL for (int piece = WIDTH / 2; piece > 0; piece /= 2)
+    {
+        if (!(n & piece)) continue;
+        memcpy(to, from, (size_t)piece * sizeof *to);
+        to += piece, from += piece;
+    }
+}
+
+/* The sums of a tile that sticks out of C by part of a vector. Not inlined: the registers are for tile_run. */
 static __attribute__((noinline)) void store_part(const tile *t, int rows, const tn_real *sum, int64_t lds)
 {
-    for (int i = 0; i < rows; i++) {
-        tn_real *c = t->c + i * t->ldc;
-        /* cppcheck-suppress uninitvar ; it does not see vec_store write */
-        for (int64_t j = 0; j < t->cols; j++) c[j] = t->add ? c[j] + sum[i * lds + j] : sum[i * lds + j];
+    const int64_t whole = t->cols / WIDTH * WIDTH, rest = t->cols - whole;
+    for (int i = 0; i < rows; i++, sum += lds) {
+        tn_real *c = t->c + i * t->ldc, old[WIDTH];
+        for (int64_t j = 0; j < whole; j += WIDTH)
+            vec_store(c + j, t->add ? vec_load(c + j) + vec_load(sum + j) : vec_load(sum + j));
+        vec last = vec_load(sum + whole);
+        if (t->add) {
+            memset(old, 0, sizeof old);
+            copy_some(old, c + whole, rest);
+            last += vec_load(old);
+        }
+        vec_store(old, last);
+        copy_some(c + whole, old, rest);
     }
 }
 
@@ -76,20 +84,12 @@ INLINE void store_tile(const tile *t, int rows, int vecs, vec sum[ROWS][VECS])
     if (part) store_part(t, rows, buffer, ldc);
 }
 
-/* An address per row would not fit in the registers: three rows share a pointer, whose steps are hidden
- * from the compiler, lest it make an address per row again. */
-INLINE const tn_real *hidden(const tn_real *x)
-{
-    __asm__("" : "+r"(x));
-    return x;
-}
-
-/* rows, vecs and by_rows are constants wherever this is inlined: the sums live in registers. What C holds
- * will be wanted when they are done. */
+/* rows, vecs and by_rows are constants wherever this is inlined: the sums live in registers. Three rows of A
+ * share a pointer. What C holds will be wanted when the sums are done. */
 INLINE void tile_run(const tile *t, int rows, int vecs, bool by_rows)
 {
     const int64_t  k = t->k, ldb = t->ldb, row = t->a.row, col = t->a.col;
-    const tn_real *a = t->a.x, *b = t->b;
+    const tn_real *a = t->a.x, *b = t->b, *c = t->c;
     const tn_real *third[(ROWS + 2) / 3];
     vec            sum[ROWS][VECS];
     UNROLL for (int q = 0; q < (rows + 2) / 3; q++) third[q] = a + 3 * q * row;
@@ -97,9 +97,10 @@ INLINE void tile_run(const tile *t, int rows, int vecs, bool by_rows)
     {
         UNROLL for (int v = 0; v < vecs; v++)
         {
-            __builtin_prefetch(t->c + i * t->ldc + v * WIDTH);
+            __builtin_prefetch(c + v * WIDTH, 1);
             sum[i][v] = (vec){0};
         }
+        c = hidden(c + t->ldc);
     }
     for (int64_t p = 0; p < k; p++, b += ldb) {
         vec y[VECS];
@@ -124,15 +125,16 @@ typedef void tile_fn(const tile *t);
     static void tile_##r##x##v##_c(const tile *t) { tile_run(t, r, v, false); }
 #define IN_TABLE(r, v) [v - 1][r - 1] = {tile_##r##x##v##_c, tile_##r##x##v##_r},
 #define FOUR(X, v)     X(1, v) X(2, v) X(3, v) X(4, v)
+#define EIGHT(X, v)    FOUR(X, v) X(5, v) X(6, v) X(7, v) X(8, v)
+#define TWELVE(X, v)   EIGHT(X, v) X(9, v) X(10, v) X(11, v) X(12, v)
+#define SIXTEEN(X, v)  TWELVE(X, v) X(13, v) X(14, v) X(15, v) X(16, v)
 
 #if defined __AVX512F__
-#define EIGHT(X, v) FOUR(X, v) X(5, v) X(6, v) X(7, v) X(8, v)
-#define ALL(X)      EIGHT(X, 1) EIGHT(X, 2) EIGHT(X, 3)
+#define ALL(X) SIXTEEN(X, 1) TWELVE(X, 2)
 #elif defined __AVX2__
-#define ALL(X) FOUR(X, 1) X(5, 1) X(6, 1) FOUR(X, 2) X(5, 2) X(6, 2)
+#define ALL(X) TWELVE(X, 1) FOUR(X, 2) X(5, 2) X(6, 2)
 #elif defined __aarch64__
-#define EIGHT(X, v) FOUR(X, v) X(5, v) X(6, v) X(7, v) X(8, v)
-#define ALL(X)      EIGHT(X, 1) EIGHT(X, 2)
+#define ALL(X) TWELVE(X, 1) EIGHT(X, 2)
 #else
 #define ALL(X) FOUR(X, 1) FOUR(X, 2)
 #endif
@@ -141,44 +143,6 @@ ALL(TILE)
 static tile_fn *const tiles[VECS][ROWS][2] = {ALL(IN_TABLE)}; /* [vectors - 1][rows - 1][A by rows] */
 
 /* ---- packing ------------------------------------------------------------------------------------------- */
-
-typedef tn_real quad __attribute__((vector_size(4 * sizeof(tn_real))));
-typedef tn_real quad_in_memory __attribute__((vector_size(4 * sizeof(tn_real)), aligned(sizeof(tn_real)),
-                                              may_alias));
-
-/* to[p * ld + i] = x[i * ldx + p] for i < 4, p < 4 */
-INLINE void turn_4x4(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx)
-{
-    const quad a = (quad) * (const quad_in_memory *)x, b = (quad) * (const quad_in_memory *)(x + ldx);
-    const quad c = (quad) * (const quad_in_memory *)(x + 2 * ldx);
-    const quad d = (quad) * (const quad_in_memory *)(x + 3 * ldx);
-    const quad ac_low = __builtin_shufflevector(a, c, 0, 4, 1, 5), ac_high = __builtin_shufflevector(a, c, 2,
-                                                                                                     6, 3, 7);
-    const quad bd_low = __builtin_shufflevector(b, d, 0, 4, 1, 5), bd_high = __builtin_shufflevector(b, d, 2,
-                                                                                                     6, 3, 7);
-    *(quad_in_memory *)to = (quad_in_memory)__builtin_shufflevector(ac_low, bd_low, 0, 4, 1, 5);
-    *(quad_in_memory *)(to + ld) = (quad_in_memory)__builtin_shufflevector(ac_low, bd_low, 2, 6, 3, 7);
-    *(quad_in_memory *)(to + 2 * ld) = (quad_in_memory)__builtin_shufflevector(ac_high, bd_high, 0, 4, 1, 5);
-    *(quad_in_memory *)(to + 3 * ld) = (quad_in_memory)__builtin_shufflevector(ac_high, bd_high, 2, 6, 3, 7);
-}
-
-/* to[p * ld + i] = x[i * ldx + p] for i < n, p < k: four rows at a time, so that few streams are read at
- * once, and the next four asked for meanwhile. */
-static void pack_turned(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx, int64_t n, int64_t k)
-{
-    int64_t i = 0, p;
-    for (; i + 4 <= n; i += 4) {
-        for (p = 0; p + 4 <= k; p += 4) {
-            if (i + 8 <= n && p % LINE == 0)
-                for (int64_t r = i + 4; r < i + 8; r++) __builtin_prefetch(x + r * ldx + p);
-            turn_4x4(to + p * ld + i, ld, x + i * ldx + p, ldx);
-        }
-        for (; p < k; p++)
-            for (int64_t r = i; r < i + 4; r++) to[p * ld + r] = x[r * ldx + p];
-    }
-    for (; i < n; i++)
-        for (p = 0; p < k; p++) to[p * ld + i] = x[i * ldx + p];
-}
 
 /* to[p * ld + i] = x[p * ldx + i] for i < n, p < k. What is asked for ahead may lie past the end; nothing
  * is read there. */
@@ -197,7 +161,7 @@ static void pack_straight(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx
 static void pack_panel(tn_real *to, int64_t ld, view from, int64_t n, int64_t k)
 {
     if (from.col == 1)
-        pack_turned(to, ld, from.x, from.row, n, k);
+        turn_block(to, ld, from.x, from.row, n, k);
     else
         pack_straight(to, ld, from.x, from.col, n, k);
     for (int64_t p = 0; n < ld && p < k; p++)
@@ -229,6 +193,7 @@ typedef struct parts {
 
 static parts parts_of(int64_t n, int64_t most)
 {
+    if (n <= most) return (parts){1, n, 0}; /* no division: a small product is done in as little time */
     const int64_t parts_n = (n + most - 1) / most;
     return (parts){parts_n, n / parts_n, n % parts_n};
 }
@@ -238,14 +203,14 @@ INLINE int64_t part_size(const parts *all, int64_t q)
     return all->size + (q < all->longer);
 }
 
-static parts row_panels(const block *z)
-{
-    return parts_of(z->m, ROWS);
-}
-
 static parts column_panels(const block *z) /* in vectors */
 {
     return parts_of((z->n + WIDTH - 1) / WIDTH, VECS);
+}
+
+static parts row_panels(const block *z)
+{
+    return parts_of(z->m, rows_of[z->n > WIDTH]);
 }
 
 /* How many terms to pack at a time: all of them if rows are to be turned, few if they are long and read
@@ -281,29 +246,39 @@ static void pack_b(const product *g, const block *z)
         }
 }
 
-/* One panel of A, which stays in the first-level cache, with each panel of B. */
-static void run_panel(const product *g, const block *z, const parts *columns, int64_t i, int64_t rows)
+/* In longer rows than that, B's next panel is far from where the processor reads ahead by itself. */
+enum { FAR = 512 };
+
+/* Rows from .. to of the panel after this one, which stands as far off as this one is wide. */
+static void fetch_next(const tile *t, int64_t from, int64_t to)
 {
-    const bool direct = g->direct_a;
-    tile       t = {.k = z->k, .ldc = g->ldc, .add = g->add || z->p > 0};
-    t.a = direct ? view_at(g->a, z->i + i, z->p) : (view){g->packed_a + i * z->k, 1, rows};
-    for (int64_t q = 0, j = 0, w; q < columns->n; q++, j += w) {
-        w = part_size(columns, q) * WIDTH;
-        t.cols = least(w, z->n - j);
+    for (int64_t p = from; p < to; p++)
+        for (int64_t j = t->cols; j < 2 * t->cols; j += LINE) __builtin_prefetch(t->b + p * t->ldb + j);
+}
+
+/* One panel of B, which stays in the first-level cache, with each panel of A. Meanwhile the next panel is asked
+ * for, a part with each tile. */
+static void run_panel(const product *g, const block *z, const parts *rows, int64_t j, int64_t w)
+{
+    const bool in_place = g->direct_b && j + w <= z->n, by_rows = g->direct_a && g->a.col == 1;
+    tile       t = {.k = z->k, .ldc = g->ldc, .add = g->add || z->p > 0, .cols = least(w, z->n - j)};
+    t.b = in_place ? view_at(g->b, z->j + j, z->p).x : g->packed_b + j * z->k;
+    t.ldb = in_place ? g->b.col : w;
+    for (int64_t q = 0, i = 0, r; q < rows->n; q++, i += r) {
+        r = part_size(rows, q);
+        t.a = g->direct_a ? view_at(g->a, z->i + i, z->p) : (view){g->packed_a + i * z->k, 1, r};
         t.c = g->c + (z->i + i) * g->ldc + z->j + j;
-        t.b = g->packed_b + j * z->k;
-        t.ldb = w;
-        if (g->direct_b && t.cols == w) t.b = view_at(g->b, z->j + j, z->p).x, t.ldb = g->b.col;
-        tiles[w / WIDTH - 1][rows - 1][direct && g->a.col == 1](&t);
+        if (in_place && z->n > FAR) fetch_next(&t, q * z->k / rows->n, (q + 1) * z->k / rows->n);
+        tiles[w / WIDTH - 1][r - 1][by_rows](&t);
     }
 }
 
 static void run_panels(const product *g, const block *z)
 {
     const parts rows = row_panels(z), columns = column_panels(z);
-    for (int64_t q = 0, i = 0, r; q < rows.n; q++, i += r) {
-        r = part_size(&rows, q);
-        run_panel(g, z, &columns, i, r);
+    for (int64_t q = 0, j = 0, w; q < columns.n; q++, j += w) {
+        w = part_size(&columns, q) * WIDTH;
+        run_panel(g, z, &rows, j, w);
     }
 }
 
@@ -315,10 +290,20 @@ static int64_t block_size(int64_t n, int64_t most, int64_t unit)
     return blocks <= 1 ? most : ((n + blocks - 1) / blocks + unit - 1) / unit * unit;
 }
 
-static void run_blocks(const product *g)
+/* By measurement: what is read a few times only, or is small, is not worth packing. B must stand by rows. */
+static void choose_packing(product *g)
 {
-    const int64_t mc = block_size(g->m, MC, ROWS), nc = block_size(g->n, NC, COLS);
+    g->direct_a = g->n <= (g->a.row == 1 ? 256 : 512);
+    g->direct_b = g->b.row == 1 && (g->m <= 64 || (g->m <= 384 && g->n <= 512));
+}
+
+static void run_blocks(product *g, tn_real *scratch)
+{
+    const int64_t mc = block_size(g->m, MC, rows_of[VECS - 1]), nc = block_size(g->n, NC, COLS);
     block         z;
+    choose_packing(g);
+    g->packed_b = scratch;
+    g->packed_a = scratch + least(g->k, KC) * packed_columns(g->n);
     for (z.j = 0; z.j < g->n; z.j += nc) {
         z.n = least(nc, g->n - z.j);
         for (z.p = 0; z.p < g->k; z.p += KC) {
@@ -333,31 +318,41 @@ static void run_blocks(const product *g)
     }
 }
 
-/* ---- a narrow C ---------------------------------------------------------------------------------------- */
+/* ---- a tiny product ------------------------------------------------------------------------------------ */
 
-/* C has fewer columns than a vector has lanes: its transpose is made instead, B^T A^T, NC of its columns
- * at a time, with the same chains (a product does not mind the order of its factors). */
-static void run_narrow(const product *g, tn_real *turned)
+/* To look for the best way would take longer than to go the straight one. */
+static bool is_tiny(const product *g)
 {
-    for (int64_t i = 0; i < g->m; i += NC) {
-        const int64_t m = least(NC, g->m - i);
-        tn_real      *c = g->c + i * g->ldc;
-        product       t = *g;
-        t.m = g->n, t.n = m;
-        t.a = g->b, t.b = view_at(g->a, i, 0);
-        t.c = turned, t.ldc = m;
-        t.direct_a = true, t.direct_b = g->a.row == 1;
-        if (g->add) pack_turned(turned, m, c, g->ldc, m, g->n);
-        run_blocks(&t);
-        pack_turned(c, g->ldc, turned, m, g->n, m);
-    }
+    const int64_t sums = g->m * g->n;
+    return g->k <= KC && (sums <= 4 || (sums <= 32 && sums * g->k <= 32));
 }
 
-/* Where A must be turned, that costs as much as the lanes saved unless they are many. */
-static bool is_narrow(const product *g)
+static void run_tiny(const product *g)
 {
-    const int64_t lanes = (g->n + WIDTH - 1) / WIDTH * WIDTH;
-    return g->m >= WIDTH && g->n <= NARROW && (g->a.row == 1 ? 4 * g->n <= 3 * lanes : g->n <= WIDTH / 2);
+    const view a = g->a, b = g->b;
+    for (int64_t i = 0; i < g->m; i++)
+        for (int64_t j = 0; j < g->n; j++) {
+            tn_real *c = g->c + i * g->ldc + j, sum = 0;
+            for (int64_t p = 0; p < g->k; p++)
+                sum = fmadd(a.x[i * a.row + p * a.col], b.x[j * b.row + p * b.col], sum);
+            *c = g->add ? *c + sum : sum;
+        }
+}
+
+/* ---- the product --------------------------------------------------------------------------------------- */
+
+/* What of C is narrow, by rows or across; the rest is left in g. A B that stands the other way would have to
+ * be turned and stored for a few rows of A. */
+static void run_narrow(product *g)
+{
+    const bool    across = g->m <= 4 && g->b.col == 1;
+    const int64_t done = across
+        ? TN_K(gemm_narrow)(g->n, g->m, g->k, g->b, g->a, g->c, g->ldc, true, g->add)
+        : TN_K(gemm_narrow)(g->m, g->n, g->k, g->a, g->b, g->c, g->ldc, false, g->add);
+    if (across)
+        g->b = view_at(g->b, done, 0), g->c += done, g->n -= done;
+    else
+        g->a = view_at(g->a, done, 0), g->c += done * g->ldc, g->m -= done;
 }
 
 void TN_K(gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const tn_real *a, int64_t lda,
@@ -369,20 +364,10 @@ void TN_K(gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const tn_real
         for (int64_t i = 0; i < m && !add; i++) memset(c + i * ldc, 0, (size_t)n * sizeof *c);
         return;
     }
-#if defined __AVX512F__
-    /* Too few columns for tiles three vectors wide: narrower vectors are faster, and give the same bits. */
-    if (n <= 4 * WIDTH) {
-        tn__gemm_avx2(ta, tb, m, n, k, a, lda, b, ldb, c, ldc, add, scratch);
+    if (is_tiny(&g)) {
+        run_tiny(&g);
         return;
     }
-#endif
-    g.packed_b = scratch;
-    g.packed_a = g.packed_b + least(k, KC) * packed_columns(m, n);
-    /* By measurement: what is read a few times only, or is small, is not worth packing. */
-    g.direct_a = n <= (ta ? 256 : 384);
-    g.direct_b = !tb && (m <= 32 || (m <= 256 && n <= 256));
-    if (is_narrow(&g))
-        run_narrow(&g, g.packed_a);
-    else
-        run_blocks(&g);
+    if (least(m, n) <= NARROW) run_narrow(&g);
+    if (g.m > 0 && g.n > 0) run_blocks(&g, scratch);
 }

@@ -92,10 +92,6 @@ typedef tn_real reduce_fn(int64_t n, const tn_real *x);
 
 void TN_K(gemm)(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const tn_real *a, int64_t lda,
                 const tn_real *b, int64_t ldb, tn_real *c, int64_t ldc, bool add, void *scratch);
-#if defined __AVX512F__
-void tn__gemm_avx2(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const tn_real *a, int64_t lda,
-                   const tn_real *b, int64_t ldb, tn_real *c, int64_t ldc, bool add, void *scratch);
-#endif
 
 unary_fn TN_K(exp), TN_K(log), TN_K(tanh), TN_K(erf), TN_K(sigmoid);
 
