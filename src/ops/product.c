@@ -1,13 +1,14 @@
-/* product.c: C is cut into blocks, by its size alone. Workers, as many as there are threads, each with scratch of its
- * own, take blocks until none is left; which of them takes which cannot be seen in the result (kernels.h). */
+/* product.c: C is cut into blocks. Workers, as many as there are threads, each with scratch of its own, take blocks until
+ * none is left; neither how C is cut nor which of them takes which can be seen in the result (kernels.h). */
 #include <stdatomic.h>
 
 #include "kernels/kernels.h"
 #include "product.h"
 
 /* ALONE: multiplications that are not worth waking a thread for, some 2 us of work. PIECE: what a worker takes at a
- * time, at least. BLOCKS: as many as keep a few threads busy to the end; not more, since each packs its operands. */
-enum { ALONE = 1 << 17, PIECE = 1 << 16, BLOCKS = 8, MOST_ROWS = 768, MOST_COLUMNS = 1536, UNIT = 48 };
+ * time, at least. EACH: blocks for each worker, so that all are busy to the end; not more, since each packs its
+ * operands. */
+enum { ALONE = 1 << 17, PIECE = 1 << 16, EACH = 2, MOST_ROWS = 768, MOST_COLUMNS = 1536, ROWS = 48, COLUMNS = 64 };
 
 /* How C's matrices are cut: rows x columns of them make a block; down x across blocks make a matrix. */
 typedef struct cut {
@@ -24,9 +25,10 @@ static int64_t ratio_up(int64_t a, int64_t b)
     return (a + b - 1) / b;
 }
 
-static int64_t half(int64_t n)
+/* The size of parts of n, as even as whole units allow. */
+static int64_t part(int64_t n, int64_t parts, int64_t unit)
 {
-    return ratio_up(ratio_up(n, 2), UNIT) * UNIT;
+    return ratio_up(ratio_up(n, parts), unit) * unit;
 }
 
 /* Multiplications, of which there may be more than fit in 64 bits. */
@@ -35,13 +37,15 @@ static double work_of(int64_t batches, int64_t m, int64_t n, int64_t k)
     return (double)batches * (double)m * (double)n * (double)k;
 }
 
-static cut cut_of(int64_t batches, int64_t m, int64_t n, int64_t k)
+static cut cut_of(int64_t workers, int64_t batches, int64_t m, int64_t n, int64_t k)
 {
     cut z = {m, n, 1, 1};
-    while (work_of(1, z.rows, z.columns, k) > 2 * PIECE && (z.rows > UNIT || z.columns > UNIT) &&
-           (batches * z.down * z.across < BLOCKS || z.rows > MOST_ROWS || z.columns > MOST_COLUMNS)) {
-        if (2 * z.rows > z.columns && z.rows > UNIT) z.rows = half(z.rows), z.down = ratio_up(m, z.rows);
-        else z.columns = half(z.columns), z.across = ratio_up(n, z.columns);
+    int64_t down = 1, across = 1;
+    while (work_of(1, z.rows, z.columns, k) > 2 * PIECE && (z.rows > ROWS || z.columns > COLUMNS) &&
+           (batches * z.down * z.across < EACH * workers || z.rows > MOST_ROWS || z.columns > MOST_COLUMNS)) {
+        if (z.columns > COLUMNS && (z.columns >= z.rows || z.rows <= ROWS)) z.columns = part(n, across *= 2, COLUMNS);
+        else z.rows = part(m, down *= 2, ROWS);
+        z.down = ratio_up(m, z.rows), z.across = ratio_up(n, z.columns);
     }
     return z;
 }
@@ -66,7 +70,7 @@ bool tn__product_reserve(tn_tensor *y, int64_t batches, int64_t m, int64_t n, in
     if (tn_threads() == 1 || work_of(batches, m, n, k) <= ALONE) return tn_alloc_scratch(y, tn__gemm_scratch(m, n, k));
     if (!y->saved && !make_workers(y)) return false;
     workers *w = y->saved;
-    const cut z = cut_of(batches, m, n, k);
+    const cut z = cut_of(w->n, batches, m, n, k);
     const size_t bytes = (tn__gemm_scratch(z.rows, z.columns, k) + 63) / 64 * 64;
     if (bytes > w->bytes) w->bytes = bytes;
     return tn_alloc_scratch(y, (size_t)w->n * w->bytes);
@@ -128,7 +132,7 @@ static void run_worker(int64_t me, int64_t end, void *arg)
 static void share(const tn_tensor *y, const tn__product *p, double work)
 {
     const workers *w = y->saved;
-    job j = {.p = p, .z = cut_of(p->batches, p->m, p->n, p->k), .scratch = tn_scratch(y), .bytes = w->bytes};
+    job j = {.p = p, .z = cut_of(w->n, p->batches, p->m, p->n, p->k), .scratch = tn_scratch(y), .bytes = w->bytes};
     j.units = j.z.down * j.z.across * (p->c_shared ? 1 : p->batches);
     j.grain = 1 + (int64_t)(PIECE / work * (double)j.units);
     tn_parallel_for(least(w->n, ratio_up(j.units, j.grain)), 1, run_worker, &j);
