@@ -174,26 +174,62 @@ def lookup(rule, rows, bags, drawn):
 
 # ---- a classifier --------------------------------------------------------------------------------------------------
 
-def bag(path, dim):
-    """One epoch of sparse SGD over the texts of a fastText file, in batches of 256 that are made before."""
-    rows = [line.split() for line in open(path, "rb")]
-    words = {w: i for i, w in enumerate(dict.fromkeys(w for r in rows for w in r[1:]))}
-    labels = {label: i for i, label in enumerate(sorted({r[0] for r in rows}))}
-    batches = []
-    for begin in range(0, len(rows), 256):
-        part = rows[begin:begin + 256]
-        sizes = [0] + [len(r) - 1 for r in part[:-1]]
-        batches.append((torch.tensor([words[w] for r in part for w in r[1:]]), torch.tensor(sizes).cumsum(0),
-                        torch.tensor([labels[r[0]] for r in part])))
-    e, out = nn.EmbeddingBag(len(words), int(dim), mode="mean", sparse=True), nn.Linear(int(dim), len(labels))
-    o = torch.optim.SGD([*e.parameters(), *out.parameters()], lr=5.0)
+class Bags:
+    """The texts of a fastText file, and a mean of word vectors with a linear layer."""
 
-    def run():
-        for ids, offsets, y in batches:
-            o.zero_grad(set_to_none=True)
-            F.cross_entropy(out(e(ids, offsets)), y).backward()
-            o.step()
-    return run
+    def __init__(self, path, dim):
+        rows = [line.split() for line in open(path, "rb")]
+        self.words = {w: i for i, w in enumerate(dict.fromkeys(w for r in rows for w in r[1:]))}
+        self.labels = {label: i for i, label in enumerate(sorted({r[0] for r in rows}))}
+        self.batches = self.batches_of(rows)
+        self.e = nn.EmbeddingBag(len(self.words), int(dim), mode="mean", sparse=True)
+        self.out = nn.Linear(int(dim), len(self.labels))
+        self.o = torch.optim.SGD([*self.e.parameters(), *self.out.parameters()], lr=20.0)
+
+    def batches_of(self, rows):
+        batches = []
+        for begin in range(0, len(rows), 256):
+            part = rows[begin:begin + 256]
+            ids = [[self.words[w] for w in r[1:] if w in self.words] for r in part]
+            starts = torch.tensor([0] + [len(i) for i in ids[:-1]]).cumsum(0)
+            batches.append((torch.tensor([i for line in ids for i in line]), starts,
+                            torch.tensor([self.labels[r[0]] for r in part])))
+        return batches
+
+    def train(self):
+        for ids, offsets, y in self.batches:
+            self.o.zero_grad(set_to_none=True)
+            F.cross_entropy(self.out(self.e(ids, offsets)), y).backward()
+            self.o.step()
+
+
+def bag(path, dim):
+    """One epoch of sparse SGD in batches of 256 that are made before."""
+    return Bags(path, dim).train
+
+
+def bag_f1(path, test, dim, epochs):
+    """Macro-F1 after so many epochs in a new order each, the rate falling to 0."""
+    model = Bags(path, dim)
+    model.e.weight.data.uniform_(-1 / int(dim), 1 / int(dim))
+    total = int(epochs) * len(model.batches)
+    rate = torch.optim.lr_scheduler.LambdaLR(model.o, lambda step: 1 - step / total)
+    rows = [line.split() for line in open(path, "rb")]
+    for _ in range(int(epochs)):
+        np.random.shuffle(rows)
+        for batch in model.batches_of(rows):
+            model.batches = [batch]
+            model.train()
+            rate.step()
+    true = model.batches_of([line.split() for line in open(test, "rb")])
+    said = torch.cat([model.out(model.e(ids, offsets)).argmax(1) for ids, offsets, _ in true])
+    return macro_f1(torch.cat([y for _, _, y in true]), said)
+
+
+def macro_f1(true, said):
+    scores = [2 * ((true == c) & (said == c)).sum() / ((true == c).sum() + (said == c).sum()).clamp(min=1)
+              for c in true.unique()]
+    return float(sum(scores) / len(scores))
 
 
 WORKS = dict(bag=bag, chain=chain, xor=xor, step=step, gpt=gpt, gelu=gelu, softmax=softmax, layer_norm=layer_norm,
@@ -226,6 +262,9 @@ def main():
     for request in requests:
         if request == "rss":
             print(f"rss\t{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}\tB", flush=True)
+            continue
+        if request.startswith("bag_f1 "):
+            print(f"{request}\t{bag_f1(*request.split()[1:]):.9g}\tF1", flush=True)
             continue
         if request != ready[0]:
             ready = (None, None, None)  # gives the memory back first
