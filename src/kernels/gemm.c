@@ -26,7 +26,7 @@ static const int rows_of[VECS] = {12, 8};
 enum { VECS = 2, ROWS = 4 };
 static const int rows_of[VECS] = {4, 4};
 #endif
-enum { COLS = VECS * WIDTH, LINE = 64 / (int)sizeof(tn_real) };
+enum { COLS = VECS * WIDTH, LINE = 64 / (int)sizeof(tn_real), PAGE = 4096 / (int)sizeof(tn_real) };
 
 /* ---- a tile -------------------------------------------------------------------------------------------- */
 
@@ -290,11 +290,12 @@ static int64_t block_size(int64_t n, int64_t most, int64_t unit)
     return blocks <= 1 ? most : ((n + blocks - 1) / blocks + unit - 1) / unit * unit;
 }
 
-/* By measurement: what is read a few times only, or is small, is not worth packing. B must stand by rows. */
+/* By measurement: what is read a few times only, or is small, is not worth packing. B must stand by rows; rows that
+ * lie a multiple of a page apart would push each other out of the cache. */
 static void choose_packing(product *g)
 {
     g->direct_a = g->n <= (g->a.row == 1 ? 256 : 512);
-    g->direct_b = g->b.row == 1 && (g->m <= 64 || (g->m <= 384 && g->n <= 512));
+    g->direct_b = g->b.row == 1 && (g->m <= 64 || (g->m <= 384 && (g->n <= 512 || g->b.col % PAGE)));
 }
 
 static void run_blocks(product *g, tn_real *scratch)
