@@ -97,23 +97,37 @@ INLINE void turn_4x4(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx)
     *(quad_in_memory *)(to + 3 * ld) = (quad_in_memory)__builtin_shufflevector(ac_last, bd_last, 2, 6, 3, 7);
 }
 
-/* to[p * ld + i] = x[i * ldx + p] for i < n, p < k: four rows at a time, so that few streams are read at
- * once, and the next four asked for meanwhile. */
-static inline void turn_block(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx, int64_t n, int64_t k)
+/* to[p * ld + i] = x[i * ldx + p] for i < rows, p < k. more: the next rows will be turned too. */
+INLINE void turn_rows(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx, int rows, int64_t k, bool more)
 {
     enum { LINE = 64 / (int)sizeof(tn_real) };
-    int64_t i = 0, p;
-    for (; i + 4 <= n; i += 4) {
-        for (p = 0; p + 4 <= k; p += 4) {
-            if (i + 8 <= n && p % LINE == 0)
-                for (int64_t r = i + 4; r < i + 8; r++) __builtin_prefetch(x + r * ldx + p);
-            turn_4x4(to + p * ld + i, ld, x + i * ldx + p, ldx);
+    int64_t p = 0;
+    for (; p + 4 <= k; p += 4) {
+        for (int64_t r = rows; more && p % LINE == 0 && r < 2 * rows; r++) __builtin_prefetch(x + r * ldx + p);
+#if TN_HAS_TURN
+        if (rows == WIDTH) {
+            vec y[4];
+            turn(y, x + p, ldx);
+            UNROLL for (int q = 0; q < 4; q++) vec_store(to + (p + q) * ld, y[q]);
+            continue;
         }
-        for (; p < k; p++)
-            for (int64_t r = i; r < i + 4; r++) to[p * ld + r] = x[r * ldx + p];
+#endif
+        turn_4x4(to + p * ld, ld, x + p, ldx);
     }
+    for (; p < k; p++)
+        for (int64_t r = 0; r < rows; r++) to[p * ld + r] = x[r * ldx + p];
+}
+
+/* to[p * ld + i] = x[i * ldx + p] for i < n, p < k: a vector of rows at a time, or four, so that few streams are
+ * read at once, and the next rows asked for meanwhile. */
+static inline void turn_block(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx, int64_t n, int64_t k)
+{
+    int64_t i = 0;
+    for (; TN_HAS_TURN && i + WIDTH <= n; i += WIDTH)
+        turn_rows(to + i, ld, x + i * ldx, ldx, WIDTH, k, i + 2 * WIDTH <= n);
+    for (; i + 4 <= n; i += 4) turn_rows(to + i, ld, x + i * ldx, ldx, 4, k, i + 8 <= n);
     for (; i < n; i++)
-        for (p = 0; p < k; p++) to[p * ld + i] = x[i * ldx + p];
+        for (int64_t p = 0; p < k; p++) to[p * ld + i] = x[i * ldx + p];
 }
 
 #endif
