@@ -327,7 +327,7 @@ END_TEST
 START_TEST(unary_grads)
 {
     const unary *u = &unaries[_i];
-    tn_real      x[MOST], g[MOST], gx[MOST], sum[MOST];
+    tn_real      x[MOST], g[MOST], gx[MOST], sum[MOST], before[MOST];
     if (!u->grad) return;
     fill(x, MOST, 6), fill(g, MOST, 1);
     PER_ISA(k)
@@ -338,9 +338,10 @@ START_TEST(unary_grads)
         u->grad(k)(n, x + off, g, gx, true);
         for (int64_t i = 0; i < n; i++)
             check_close(u->name, (double)gx[i], (double)g[i] * u->slope((double)x[off + i]), 4);
-        tn_real first = sum[0];
+        memcpy(before, sum, sizeof before);
         u->grad(k)(n, x + off, g, sum, false);
-        if (n > 0) check_close(u->name, (double)sum[0], (double)first + (double)gx[0], 4);
+        for (int64_t i = 0; i < n; i++)
+            check_close(u->name, (double)sum[i], (double)before[i] + (double)gx[i], 4);
     }
 }
 END_TEST
@@ -388,7 +389,7 @@ START_TEST(reductions)
 }
 END_TEST
 
-/* Rows in the order given, one more than once, of every width up to more than 32 lanes and a vector. */
+/* Rows in the order given, one more than once, of every width up to more than 32 lanes and a vector; and none. */
 START_TEST(rows_by_number)
 {
     static const int32_t at[] = {3, 0, 4, 3, 3, 1};
@@ -399,6 +400,8 @@ START_TEST(rows_by_number)
     for (int64_t width = 0; width <= WIDEST; width++) {
         memcpy(y, x, sizeof x);
         y[width] = 7;
+        k->gather_add(0, at, width, table, y);
+        ck_assert(same_bits(y, x, width));
         k->gather_add(N, at, width, table, y);
         for (int64_t d = 0; d < width; d++) {
             sum = x[d];
@@ -408,6 +411,8 @@ START_TEST(rows_by_number)
         ck_assert(y[width] == 7);
         tn_real got[ROWS * WIDEST], want[ROWS * WIDEST];
         memcpy(got, table, sizeof table), memcpy(want, table, sizeof table);
+        k->scatter_add(0, at, width, (tn_real)0.7, x, got);
+        ck_assert(same_bits(got, table, ROWS * WIDEST));
         k->scatter_add(N, at, width, (tn_real)0.7, x, got);
         for (int i = 0; i < N; i++)
             for (int64_t d = 0; d < width; d++) {
@@ -552,17 +557,20 @@ END_TEST
 
 /* ---- the same bits ------------------------------------------------------------------------------------- */
 
-enum { N_RESULTS = 24 };
+enum { N_RESULTS = 32, BEFORE = 7 };
 
-/* Every kernel but gemm (which has its own tests) on one row; each result in a row of its own. */
-static void run_all(const tn__kernels *k, int64_t n, const tn_real *x, const tn_real *g,
-                    tn_real out[N_RESULTS][MOST])
+/* Every kernel but gemm (which has its own tests) on one row; each result in a row of its own, which holds
+ * BEFORE in all places until then. */
+static void run_all(const tn__kernels *k, int64_t n, const tn_real *x, const tn_real *g, tn_real (*out)[MOST])
 {
+    static const int32_t at[] = {2, 0, 2, 1};
     tn_real(*y)[MOST] = out;
-    memset(out, 0, N_RESULTS * sizeof *out);
     for (int i = 0; i < N_UNARIES; i++) unaries[i].of(k)(n, x, *y++);
     for (int i = 0; i < N_UNARIES; i++)
-        if (unaries[i].grad) unaries[i].grad(k)(n, x, g, *y++, true);
+        if (unaries[i].grad) {
+            unaries[i].grad(k)(n, x, g, *y++, true);
+            unaries[i].grad(k)(n, x, g, *y++, false);
+        }
     k->softmax(n, x, y[0]);
     k->softmax_grad(n, y[0], g, y[1], false);
     y[2][n] = k->log_softmax(n, x, y[2]);
@@ -575,22 +583,68 @@ static void run_all(const tn__kernels *k, int64_t n, const tn_real *x, const tn_
     y[9][1] = k->dot(n, x, g);
     y[9][2] = k->max(n, x);
     y[9][3] = k->sum_sq_diff(n, x, 1);
-    ck_assert(y + 10 <= out + N_RESULTS);
+    k->gather_add(4, at, n / 3, x, y[10]);
+    k->scatter_add(4, at, n / 3, 3, g, y[11]);
+    ck_assert(y + 12 <= out + N_RESULTS);
+}
+
+static void put_before(tn_real *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) x[i] = BEFORE;
+}
+
+static bool is_before(const tn_real *x, int64_t n)
+{
+    bool all = true;
+    for (int64_t i = 0; i < n; i++) all = all && x[i] == BEFORE;
+    return all;
+}
+
+/* The log of a negative number is NaN, whose sign is free. */
+static void fill_positive(tn_real *x, int64_t n, double scale)
+{
+    fill(x, n, scale);
+    for (int64_t i = 0; i < n; i++) x[i] = x[i] < 0 ? -x[i] : x[i];
 }
 
 START_TEST(same_bits_with_fma)
 {
     const tn__kernels *two = tn__kernels_named("avx2"), *five = tn__kernels_named("avx512");
     static tn_real     x[MOST], g[MOST], out[2][N_RESULTS][MOST];
-    fill(x, MOST, 9), fill(g, MOST, 2);
-    /* The log of a negative number is NaN, whose sign is free. */
-    for (int64_t i = 0; i < MOST; i++) x[i] = x[i] < 0 ? -x[i] : x[i];
+    fill_positive(x, MOST, 9), fill(g, MOST, 2);
     if (!two || !five) return;
     for (int64_t n = 1; n < MOST - 8; n += 1 + n / 9) {
+        put_before(out[0][0], 2 * N_RESULTS * MOST);
         run_all(two, n, x + n % 5, g, out[0]);
         run_all(five, n, x + n % 5, g, out[1]);
         for (int i = 0; i < N_RESULTS; i++)
             ck_assert_msg(same_bits(out[0][i], out[1][i], MOST), "result %d, n = %lld", i, (long long)n);
+    }
+}
+END_TEST
+
+/* The bits are the same wherever the arrays begin, and nothing is written but the results. */
+START_TEST(same_bits_at_any_offset)
+{
+    enum { ALL = N_RESULTS * MOST };
+    static tn_real x[MOST], g[MOST], moved_x[MOST + 16], moved_g[MOST + 16], out[N_RESULTS][MOST];
+    static tn_real moved[N_RESULTS + 1][MOST];
+    fill_positive(x, MOST, 9), fill(g, MOST, 2);
+    PER_ISA(k)
+    for (int l = 1; l < N_LENGTHS; l++) {
+        const int64_t n = lengths[l], end = n > 2 ? n + 2 : 4;
+        put_before(out[0], ALL);
+        run_all(k, n, x, g, out);
+        for (int r = 0; r < N_RESULTS; r++) ck_assert_msg(is_before(out[r] + end, MOST - end), "%s %d", k->isa, r);
+        for (int64_t off = 1; off < 16; off += 2) {
+            const int64_t off_x = off * 7 % 16, off_g = off * 3 % 16;
+            memcpy(moved_x + off_x, x, sizeof x), memcpy(moved_g + off_g, g, sizeof g);
+            put_before(moved[0], ALL + MOST);
+            run_all(k, n, moved_x + off_x, moved_g + off_g, (tn_real(*)[MOST])(moved[0] + off));
+            ck_assert_msg(same_bits(moved[0] + off, out[0], ALL), "%s n = %lld off %lld", k->isa, (long long)n,
+                          (long long)off);
+            ck_assert(is_before(moved[0], off));
+        }
     }
 }
 END_TEST
@@ -666,6 +720,7 @@ int main(void)
     tcase_add_test(tc, softmax_edges);
     tcase_add_test(tc, layer_norm_rows);
     tcase_add_test(tc, same_bits_with_fma);
+    tcase_add_test(tc, same_bits_at_any_offset);
     tcase_add_loop_test(tc, same_bits_anywhere, 0, N_UNARIES);
     tcase_add_test(tc, choice);
     tcase_add_test(tc, choice_by_environment);
