@@ -15,9 +15,11 @@
 #ifdef TN_DOUBLE
 
 INLINE double exp_of(double x) { return exp(x); }
+INLINE double exp_flushed(double x) { return exp(x); }
 INLINE double log_of(double x) { return log(x); }
 INLINE double tanh_of(double x) { return tanh(x); }
 INLINE double erf_of(double x) { return erf(x); }
+INLINE double normal_cdf(double x) { return fmadd(0.5, erf(x * 0.70710678118654752440), 0.5); }
 
 #else
 
@@ -33,12 +35,6 @@ INLINE float from_bits(uint32_t u)
     float x;
     memcpy(&x, &u, sizeof x);
     return x;
-}
-
-/* 2^n for -126 <= n <= 127. */
-INLINE float power_of_2(int32_t n)
-{
-    return from_bits((uint32_t)(n + 127) << 23);
 }
 
 INLINE float with_sign_of(float magnitude, float sign)
@@ -57,42 +53,54 @@ INLINE float at_most(float x, float bound)
 #define LN2_HIGH 0x1.62e4p-1f
 #define LN2_LOW  0x1.7f7d1cp-20f
 
-/* x = n ln 2 + r, |r| <= ln 2 / 2, |x| < 2^20: returns exp(r) = (1 + r) + r^2 Q(r), where what 1 + r
- * rounds away is added to the small part. Adding 1.5 * 2^23 rounds to an integer, which stands in the low
- * bits of the sum (an int conversion of NaN would be undefined). */
-INLINE float reduced_exp(float x, int32_t *n)
+/* x = k ln 2 + r, |r| <= ln 2 / 2: returns exp(r), and in *k an integer whose low bits are those of k. Adding
+ * 1.5 * 2^23 rounds to an integer, which stands in the low bits of the sum (an int conversion of NaN would be
+ * undefined). */
+INLINE float reduced_exp(float x, uint32_t *k)
 {
     const float round = 0x1.8p23f;
     float       t = fmadd(x, 0x1.715476p+0f, round);
-    float       k = t - round;
-    float       r = fmadd(k, -LN2_LOW, fmadd(k, -LN2_HIGH, x));
-    float       y = 1 + r;
+    float       r = fmadd(t - round, -LN2_LOW, fmadd(t - round, -LN2_HIGH, x));
     float       q = 0x1.6a23d0p-10f;
     q = fmadd(q, r, 0x1.123a20p-7f);
     q = fmadd(q, r, 0x1.5558f2p-5f);
     q = fmadd(q, r, 0x1.555492p-3f);
     q = fmadd(q, r, 0x1.fffffcp-2f);
-    *n = (int32_t)(bits_of(t) - bits_of(round));
-    return y + fmadd(r * r, q, (1 - y) + r);
+    q = fmadd(q, r, 1);
+    *k = bits_of(t);
+    return fmadd(q, r, 1);
+}
+
+/* 2^k for -126 <= k <= 127, of which only the low bits are looked at. */
+INLINE float power_of_2(uint32_t k)
+{
+    return from_bits((k << 23) + bits_of(1));
 }
 
 /* exp for -87 <= x <= 88, where the result is a normal number. */
 INLINE float exp_normal(float x)
 {
-    int32_t n;
-    float   y = reduced_exp(x, &n);
-    return y * power_of_2(n);
+    uint32_t k;
+    float    y = reduced_exp(x, &k);
+    return y * power_of_2(k);
+}
+
+/* exp for x <= 88, but 0 below -87: for what is nothing beside the rest of a sum. */
+INLINE float exp_flushed(float x)
+{
+    float y = exp_normal(x);
+    return x < -87 ? 0 : y;
 }
 
 /* The last product is the only one that can round, so underflow is gradual. */
 INLINE float exp_of(float x)
 {
-    int32_t n;
-    float   y;
-    x = at_most(x, 89);
-    x = x < -104 ? -104 : x;
-    y = reduced_exp(x, &n);
-    return y * power_of_2(n >> 1) * power_of_2(n - (n >> 1));
+    uint32_t k, half;
+    float    y = reduced_exp(x, &k);
+    half = k >> 1;
+    y = y * power_of_2(half) * power_of_2(k - half);
+    y = x > 89 ? INFINITY : y;
+    return x < -104 ? 0 : y;
 }
 
 /* x = 2^e m, 2/3 <= m < 4/3: log x = e ln 2 + log m, f = m - 1 exact. */
@@ -154,16 +162,36 @@ INLINE float erf_of(float x)
     return with_sign_of(a < 0.9f ? p : q, x);
 }
 
+/* The normal distribution's function, within 2^-23 of it: for -|x| it is exp(Q(|x|)). */
+INLINE float normal_cdf(float x)
+{
+    float a = fabsf(x), q = -0x1.01e402p-19f;
+    q = fmadd(q, a, 0x1.c11f8cp-16f);
+    q = fmadd(q, a, -0x1.095b78p-13f);
+    q = fmadd(q, a, -0x1.a815cep-14f);
+    q = fmadd(q, a, 0x1.41693cp-8f);
+    q = fmadd(q, a, -0x1.2a2326p-5f);
+    q = fmadd(q, a, -0x1.45ef8ap-2f);
+    q = fmadd(q, a, -0x1.98847ap-1f);
+    q = fmadd(q, a, -0x1.62e430p-1f);
+    q = exp_flushed(q);
+    return x < 0 ? q : 1 - q;
+}
+
 #endif
 
-/* exp(-|x|) = z never overflows: 1 / (1 + z) or, for x < 0, z / (1 + z). What the sum w = 1 + z rounded
- * away is put back to first order: q -= q e / w, where 1 / w is q or, for x < 0, 1 - q. */
+/* With z = exp(-|x|), which never overflows: 1 - z / (1 + z) or, for x < 0, z - z z / (1 + z). */
 INLINE tn_real sigmoid_of(tn_real x)
 {
-    tn_real z = exp_of(x < 0 ? x : -x);
-    tn_real w = 1 + z, e = (1 - w) + z;
-    tn_real q = (x < 0 ? z : 1) / w;
-    return fmadd(-q * e, x < 0 ? 1 - q : q, q);
+    tn_real z = exp_of(x < 0 ? x : -x), most = x < 0 ? z : 1;
+    return fmadd(-most, z / (1 + z), most);
+}
+
+/* The same within a few ulp, but 0 below -87. */
+INLINE tn_real sigmoid_flushed(tn_real x)
+{
+    tn_real z = exp_flushed(x < 0 ? x : -x);
+    return (x < 0 ? z : 1) / (1 + z);
 }
 
 #endif

@@ -28,16 +28,10 @@ void TN_K(sigmoid)(int64_t n, const tn_real *x, tn_real *y)
 
 /* ---- gelu (Hendrycks & Gimpel 2016) -------------------------------------------------------------------- */
 
-/* The normal distribution's function and density. */
-INLINE tn_real normal_cdf(tn_real x)
-{
-    const tn_real half = (tn_real)0.5;
-    return fmadd(half, erf_of(x * (tn_real)0.70710678118654752440), half);
-}
-
+/* The normal distribution's density. */
 INLINE tn_real normal_pdf(tn_real x)
 {
-    return (tn_real)0.39894228040143267794 * exp_of((tn_real)-0.5 * x * x);
+    return (tn_real)0.39894228040143267794 * exp_flushed((tn_real)-0.5 * x * x);
 }
 
 INLINE tn_real gelu_slope(tn_real x)
@@ -62,22 +56,23 @@ void TN_K(gelu_grad)(int64_t n, const tn_real *x, const tn_real *g, tn_real *gx,
 
 static const tn_real SQRT_2_OVER_PI = (tn_real)0.79788456080286535588, CUBIC = (tn_real)0.044715;
 
-INLINE tn_real gelu_tanh_inner(tn_real x)
+/* (1 + tanh(u)) / 2 is the sigmoid of 2 u. */
+INLINE tn_real gelu_tanh_gate(tn_real x)
 {
-    return SQRT_2_OVER_PI * fmadd(CUBIC * x * x, x, x);
+    return sigmoid_flushed(2 * SQRT_2_OVER_PI * fmadd(CUBIC * x * x, x, x));
 }
 
-/* With t = tanh(u(x)): (1 + t) / 2 + x (1 - t^2) u'(x) / 2 */
+/* With s = the gate: s + x s (1 - s) 2 u'(x) */
 INLINE tn_real gelu_tanh_slope(tn_real x)
 {
-    tn_real t = tanh_of(gelu_tanh_inner(x));
-    tn_real du = SQRT_2_OVER_PI * fmadd(3 * CUBIC * x, x, 1);
-    return (tn_real)0.5 * fmadd(x * du, fmadd(-t, t, 1), 1 + t);
+    tn_real s = gelu_tanh_gate(x);
+    tn_real du = 2 * SQRT_2_OVER_PI * fmadd(3 * CUBIC * x, x, 1);
+    return s * fmadd(x * du, 1 - s, 1);
 }
 
 void TN_K(gelu_tanh)(int64_t n, const tn_real *x, tn_real *y)
 {
-    EACH(i, n) y[i] = (tn_real)0.5 * x[i] * (1 + tanh_of(gelu_tanh_inner(x[i])));
+    EACH(i, n) y[i] = x[i] * gelu_tanh_gate(x[i]);
 }
 
 void TN_K(gelu_tanh_grad)(int64_t n, const tn_real *x, const tn_real *g, tn_real *gx, bool first)
@@ -92,13 +87,13 @@ void TN_K(gelu_tanh_grad)(int64_t n, const tn_real *x, const tn_real *g, tn_real
 
 INLINE tn_real silu_slope(tn_real x)
 {
-    tn_real s = sigmoid_of(x);
+    tn_real s = sigmoid_flushed(x);
     return s * fmadd(x, 1 - s, 1);
 }
 
 void TN_K(silu)(int64_t n, const tn_real *x, tn_real *y)
 {
-    EACH(i, n) y[i] = x[i] * sigmoid_of(x[i]);
+    EACH(i, n) y[i] = x[i] * sigmoid_flushed(x[i]);
 }
 
 void TN_K(silu_grad)(int64_t n, const tn_real *x, const tn_real *g, tn_real *gx, bool first)

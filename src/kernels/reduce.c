@@ -53,28 +53,31 @@ tn_real TN_K(sum_sq_diff)(int64_t n, const tn_real *x, tn_real mean)
     return lanes_sum(s);
 }
 
-/* A NaN, once in, stays: nothing is greater than it. */
-INLINE tn_real larger(tn_real x, tn_real m)
+/* NaN is greater than nothing and leaves m as it is. It is looked for apart: a step of m that waited for two
+ * comparisons would take twice as long. */
+INLINE void take_max(tn_real x, tn_real *m, int32_t *nan)
 {
-    return x > m || x != x ? x : m;
+    *m = x > *m ? x : *m;
+    *nan |= x != x;
 }
 
 tn_real TN_K(max)(int64_t n, const tn_real *x)
 {
     tn_real m[TN_LANES];
-    int64_t i = 0;
-    if (n <= FEW) {
-        m[0] = -INFINITY;
-        for (; i < n; i++) m[0] = larger(x[i], m[0]);
-        return m[0];
-    }
-    for (int l = 0; l < TN_LANES; l++) m[l] = -INFINITY;
+    int32_t nan[TN_LANES] = {0};
+    int64_t i = 0, width = n <= FEW ? 1 : TN_LANES;
+    for (int l = 0; l < width; l++) m[l] = -INFINITY;
+    if (n <= FEW)
+        for (; i < n; i++) take_max(x[i], &m[0], &nan[0]);
     for (; i + TN_LANES <= n; i += TN_LANES)
-        for (int l = 0; l < TN_LANES; l++) m[l] = larger(x[i + l], m[l]);
-    for (int l = 0; i + l < n; l++) m[l] = larger(x[i + l], m[l]);
-    for (int half = TN_LANES / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++) m[l] = larger(m[l + half], m[l]);
-    return m[0];
+        for (int l = 0; l < TN_LANES; l++) take_max(x[i + l], &m[l], &nan[l]);
+    for (int l = 0; i + l < n; l++) take_max(x[i + l], &m[l], &nan[l]);
+    for (int64_t half = width / 2; half > 0; half /= 2)
+        for (int64_t l = 0; l < half; l++) {
+            take_max(m[l + half], &m[l], &nan[l]);
+            nan[l] |= nan[l + half];
+        }
+    return nan[0] ? NAN : m[0];
 }
 
 void TN_K(axpy)(int64_t n, tn_real a, const tn_real *x, tn_real *y)

@@ -4,20 +4,21 @@
 
 /* ---- softmax ------------------------------------------------------------------------------------------- */
 
-/* The sum of exp(x - shift). */
-static tn_real sum_exp(int64_t n, const tn_real *x, tn_real shift)
+INLINE int64_t at_most_lanes(int64_t n)
 {
-    lanes s = lanes_of(0);
-    for (int64_t i = 0; i < n; i += TN_LANES) {
-        const int64_t rest = n - i < TN_LANES ? n - i : TN_LANES;
-        tn_real       e[TN_LANES] = {0};
-        if (rest == TN_LANES)
-            EACH(l, TN_LANES) e[l] = exp_of(x[i + l] - shift);
-        else
-            EACH(l, rest) e[l] = exp_of(x[i + l] - shift);
-        s = lanes_plus(s, lanes_load(e));
+    return n < TN_LANES ? n : TN_LANES;
+}
+
+/* e = exp(x - shift) for n <= 32 numbers, and the same in lanes, the others 0. What is below 2^-126 is nothing beside the
+ * largest, which is 1. */
+INLINE lanes exp_lanes(int64_t n, const tn_real *x, tn_real shift, tn_real *e)
+{
+    if (n < TN_LANES) {
+        EACH(l, n) e[l] = exp_flushed(x[l] - shift);
+        return lanes_load_some(n, e, 0);
     }
-    return lanes_sum(s);
+    EACH(l, TN_LANES) e[l] = exp_flushed(x[l] - shift);
+    return lanes_load(e);
 }
 
 /* -inf - -inf would be NaN: a row of nothing but -inf is shifted by 0, and its sum is 0. */
@@ -30,8 +31,9 @@ static tn_real shift_of(int64_t n, const tn_real *x)
 void TN_K(softmax)(int64_t n, const tn_real *x, tn_real *y)
 {
     tn_real shift = shift_of(n, x), sum, scale;
-    EACH(i, n) y[i] = exp_of(x[i] - shift);
-    sum = TN_K(sum)(n, y);
+    lanes   s = lanes_of(0);
+    for (int64_t i = 0; i < n; i += TN_LANES) s = lanes_plus(s, exp_lanes(at_most_lanes(n - i), x + i, shift, y + i));
+    sum = lanes_sum(s);
     scale = sum == 0 ? 0 : 1 / sum;
     EACH(i, n) y[i] *= scale;
 }
@@ -47,8 +49,10 @@ void TN_K(softmax_grad)(int64_t n, const tn_real *y, const tn_real *g, tn_real *
 
 tn_real TN_K(log_softmax)(int64_t n, const tn_real *x, tn_real *y)
 {
-    tn_real shift = shift_of(n, x);
-    tn_real l = log_of(sum_exp(n, x, shift)); /* small beside shift: x - (shift + l) would lose bits */
+    tn_real shift = shift_of(n, x), e[TN_LANES], l;
+    lanes   s = lanes_of(0);
+    for (int64_t i = 0; i < n; i += TN_LANES) s = lanes_plus(s, exp_lanes(at_most_lanes(n - i), x + i, shift, e));
+    l = log_of(lanes_sum(s)); /* small beside shift: x - (shift + l) would lose bits */
     EACH(i, n) y[i] = x[i] - shift - l;
     return shift + l;
 }
@@ -57,9 +61,9 @@ void TN_K(log_softmax_grad)(int64_t n, const tn_real *y, const tn_real *g, tn_re
 {
     tn_real s = TN_K(sum)(n, g);
     if (first)
-        EACH(i, n) gx[i] = fmadd(-s, exp_of(y[i]), g[i]);
+        EACH(i, n) gx[i] = fmadd(-s, exp_flushed(y[i]), g[i]);
     else
-        EACH(i, n) gx[i] += fmadd(-s, exp_of(y[i]), g[i]);
+        EACH(i, n) gx[i] += fmadd(-s, exp_flushed(y[i]), g[i]);
 }
 
 /* ---- layer_norm (Ba, Kiros & Hinton 2016) -------------------------------------------------------------- */
