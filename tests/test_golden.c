@@ -147,6 +147,12 @@ static tn_tensor *run_masked_mean(run *r)
     return tn_masked_mean(r->t, r->in[0], r->in[1]);
 }
 
+static tn_tensor *run_attention(run *r)
+{
+    const tn_attention_options options = {whole(r, 0), whole(r, 1) != 0, r->option[2]};
+    return tn_attention(r->t, r->in[0], r->in[1], r->in[2], r->in[3], options);
+}
+
 static tn_tensor *run_layer_norm(run *r)
 {
     return tn_layer_norm(r->t, r->in[0], r->in[1], r->in[2], r->option[0]);
@@ -356,6 +362,7 @@ static const golden_op ops[] = {
     {.name = "embedding", .run = run_embedding},
     {.name = "embedding_bag", .run = run_embedding_bag},
     {.name = "masked_mean", .run = run_masked_mean},
+    {.name = "attention", .run = run_attention},
     {.name = "layer_norm", .run = run_layer_norm},
     {.name = "rms_norm", .run = run_rms_norm},
     {.name = "dropout", .number = tn_dropout},

@@ -555,6 +555,70 @@ START_TEST(layer_norm_rows)
 }
 END_TEST
 
+/* ---- attention ------------------------------------------------------------------------------------------ */
+
+/* n scores that count of width, then of probabilities; what a mask of 0 hides is as good as not there. */
+static void check_attend(const tn__kernels *k, int64_t n, int64_t width, const tn_real *mask, const tn_real *x,
+                         const tn_real *g)
+{
+    tn_real p[MOST], again[MOST], d[MOST], kept[2], open[MOST];
+    double  want[MOST], lse;
+    int64_t at[MOST], m = 0;
+    memcpy(p, x, sizeof p), memcpy(again, x, sizeof again), memcpy(d, g, sizeof d);
+    for (int64_t i = 0; i < n; i++)
+        if (!mask || mask[i] != 0) open[m] = x[i] * 2, at[m++] = i;
+    if (m) plain_softmax(m, open, want, &lse);
+    k->attend(n, width, 2, mask, p, kept);
+    k->attend_grad(n, width, 2, mask, kept, (tn_real)0.5, again, d);
+    for (int64_t i = 0, q = 0; i < width; i++) {
+        const bool is_open = q < m && at[q] == i;
+        const double should = is_open ? want[q++] : 0;
+        check_close("attend", (double)p[i], should, is_open ? 2 : 0);
+        ck_assert(same_bits(&again[i], &p[i], 1));
+        check_close("attend_grad", (double)d[i], 2 * should * ((double)g[i] - 0.5), is_open ? 5 : 0);
+    }
+    ck_assert(same_bits(p + width, x + width, MOST - width));
+    ck_assert(same_bits(d + width, g + width, MOST - width));
+}
+
+START_TEST(attend_rows)
+{
+    static tn_real x[MOST], g[MOST], mask[MOST];
+    fill(x, MOST, 3), fill(g, MOST, 1);
+    for (int i = 0; i < MOST; i++) mask[i] = i % 3 != 1;
+    PER_ISA(k)
+    for (int l = 0; l < N_LENGTHS; l++) {
+        const int64_t n = lengths[l], width = (n + TN_LANES - 1) / TN_LANES * TN_LANES;
+        check_attend(k, n, width, NULL, x, g);
+        check_attend(k, n, width, mask, x, g);
+        check_attend(k, n, width < 1024 ? width + TN_LANES : width, mask, x, g);
+        check_attend(k, n > 2 ? 2 : n, width, mask + 1, x, g);
+        check_attend(k, n > 0, width, mask + 1, x, g); /* nothing to look at */
+    }
+}
+END_TEST
+
+START_TEST(attend_same_bits_with_fma)
+{
+    const tn__kernels *two = tn__kernels_named("avx2"), *five = tn__kernels_named("avx512");
+    static tn_real     x[MOST], g[MOST], p[2][MOST], d[2][MOST], kept[2][2];
+    fill(x, MOST, 9), fill(g, MOST, 2);
+    if (!two || !five) return;
+    for (int64_t n = 0; n < 1024; n += 1 + n / 9) {
+        const int64_t width = (n + TN_LANES - 1) / TN_LANES * TN_LANES;
+        for (int i = 0; i < 2; i++) {
+            const tn__kernels *k = i ? five : two;
+            memcpy(p[i], x, sizeof x), memcpy(d[i], g, sizeof g);
+            k->attend(n, width, (tn_real)0.3, NULL, p[i], kept[i]);
+            ck_assert(same_bits(p[0], p[i], MOST));
+            memcpy(p[i], x, sizeof x);
+            k->attend_grad(n, width, (tn_real)0.3, NULL, kept[i], (tn_real)0.7, p[i], d[i]);
+        }
+        ck_assert(same_bits(kept[0], kept[1], 2) && same_bits(p[0], p[1], MOST) && same_bits(d[0], d[1], MOST));
+    }
+}
+END_TEST
+
 /* ---- the same bits ------------------------------------------------------------------------------------- */
 
 enum { N_RESULTS = 32, BEFORE = 7 };
@@ -719,6 +783,8 @@ int main(void)
     tcase_add_test(tc, softmax_rows);
     tcase_add_test(tc, softmax_edges);
     tcase_add_test(tc, layer_norm_rows);
+    tcase_add_test(tc, attend_rows);
+    tcase_add_test(tc, attend_same_bits_with_fma);
     tcase_add_test(tc, same_bits_with_fma);
     tcase_add_test(tc, same_bits_at_any_offset);
     tcase_add_loop_test(tc, same_bits_anywhere, 0, N_UNARIES);

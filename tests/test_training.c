@@ -16,11 +16,11 @@ enum { BATCHES = 3, CLASSES = 5 };
 enum { TEXTS = 150, WORDS = 20, VOCABULARY = 3000, WIDTH = 64 };                       /* the classifier */
 enum { ROWS = 300, IN = 100, HIDDEN = 96 };                                            /* the MLP */
 enum { DIM = 48, HEADS = 4, LENGTH = 36, BATCH = 10, CHARACTERS = 90 };                 /* the GPT, of one block */
-enum { TOKENS = BATCH * LENGTH, HEAD = DIM / HEADS };
+enum { TOKENS = BATCH * LENGTH };
 
 static int32_t words[BATCHES][TEXTS * WORDS], characters[BATCHES][TOKENS + 1], labels[BATCHES][TOKENS];
 static int64_t offsets[TEXTS];
-static tn_real rows[BATCHES][ROWS * IN], mask[LENGTH * LENGTH];
+static tn_real rows[BATCHES][ROWS * IN];
 
 static void fill_ids(int32_t *id, int64_t n, uint64_t below, uint64_t stream)
 {
@@ -37,7 +37,6 @@ static void fill_data(void)
         for (int i = 0; i < ROWS * IN; i++) rows[b][i] = (tn_real)(words[b][i % (TEXTS * WORDS)] % 17 + i % 7) / 16;
     }
     for (int i = 0; i < TEXTS; i++) offsets[i] = i * WORDS;
-    for (int i = 0; i < LENGTH * LENGTH; i++) mask[i] = i % LENGTH > i / LENGTH ? -(tn_real)INFINITY : 0;
 }
 
 /* ---- the models ------------------------------------------------------------------------------------------------ */
@@ -103,14 +102,9 @@ static void gpt_init(net *m, tn_params *params)
 
 static tn_tensor *attention(const block *l, tn_tape *tape, tn_tensor *x)
 {
-    tn_tensor *qkv = tn_reshape(tape, nn_linear_forward(&l->qkv, tape, x), TN_DIMS(BATCH, LENGTH, 3, HEADS, HEAD));
-    qkv = tn_permute(tape, qkv, TN_DIMS(2, 0, 3, 1, 4)); /* (3, batch, heads, length, head) */
-    tn_tensor *q = tn_slice(tape, qkv, 0, 0, 1, 1), *k = tn_slice(tape, qkv, 0, 1, 2, 1);
-    tn_tensor *scores = tn_mul_number(tape, tn_matmul_trans(tape, q, k, TN_TRANS_B), 0.3);
-    scores = tn_add(tape, scores, tn_const(tape, TN_DIMS(LENGTH, LENGTH), mask));
-    tn_tensor *mixed = tn_matmul(tape, tn_softmax(tape, scores, -1), tn_slice(tape, qkv, 0, 2, 3, 1));
-    mixed = tn_permute(tape, mixed, TN_DIMS(0, 1, 3, 2, 4));
-    return nn_linear_forward(&l->out, tape, tn_reshape(tape, mixed, TN_DIMS(BATCH, LENGTH, DIM)));
+    const tn_attention_options causal = {.heads = HEADS, .causal = true};
+    tn_tensor *qkv = nn_linear_forward(&l->qkv, tape, x); /* side by side */
+    return nn_linear_forward(&l->out, tape, tn_attention(tape, qkv, NULL, NULL, NULL, causal));
 }
 
 static tn_tensor *block_forward(const block *l, tn_tape *tape, tn_tensor *x)

@@ -141,6 +141,24 @@ tn_tensor *tn_embedding_bag(tn_tape *t, tn_tensor *table, tn_bags bags, tn_tenso
 /* Mean of x (B, T, D) over T where mask (B, T) is 1 -> (B, D); sum mask x / max(sum mask, 1). The mask gets no gradient. */
 tn_tensor *tn_masked_mean(tn_tape *t, tn_tensor *x, tn_tensor *mask);
 
+/* ---- attention ----------------------------------------------------------------------------------------------------- */
+
+typedef struct tn_attention_options {
+    int64_t heads;  /* they lie side by side in the last dimension; 1 */
+    bool    causal; /* query i looks at keys 0 to i only; the others cost nothing */
+    double  scale;  /* of the scores; 0: 1 / sqrt(head) */
+} tn_attention_options;
+tn_attention_options tn_attention_defaults(void);
+
+/* softmax(scale q k^T) v for each head (PyTorch's scaled_dot_product_attention; Vaswani et al. 2017): q (batch, length,
+ * heads * head), k (batch, source, heads * head), v (batch, source, heads * width) -> (batch, length, heads * width). k and v
+ * NULL: q is (batch, length, 3 * heads * head), all three side by side. mask, or NULL, broadcasts to (batch, heads, length,
+ * source): a query looks at keys where it is not 0 only, and gets no gradient; for padding it is (batch, 1, 1, source). A
+ * query that may look at nothing gives zeros and no gradient (PyTorch: NaN). Nothing of size length * source is kept.
+ * Usage: heads < 1; a scale that is not finite; one of k and v without the other. */
+tn_tensor *tn_attention(tn_tape *t, tn_tensor *q, tn_tensor *k, tn_tensor *v, tn_tensor *mask,
+                        tn_attention_options options);
+
 /* ---- normalisation, dropout ---------------------------------------------------------------------------------------- */
 
 /* (x - mean) / sqrt(var + eps) * weight + bias over the last dimensions, as many as weight has (biased variance). weight

@@ -106,6 +106,9 @@ void      TN_K(scatter_add)(int64_t n, const int32_t *at, int64_t width, tn_real
 unary_fn TN_K(softmax), TN_K(gelu), TN_K(gelu_tanh), TN_K(silu);
 grad_fn  TN_K(softmax_grad), TN_K(log_softmax_grad), TN_K(gelu_grad), TN_K(gelu_tanh_grad), TN_K(silu_grad);
 tn_real  TN_K(log_softmax)(int64_t n, const tn_real *x, tn_real *y);
+void     TN_K(attend)(int64_t n, int64_t width, tn_real scale, const tn_real *mask, tn_real *s, tn_real *kept);
+void     TN_K(attend_grad)(int64_t n, int64_t width, tn_real scale, const tn_real *mask, const tn_real *kept,
+                           tn_real delta, tn_real *s, tn_real *d);
 void     TN_K(layer_norm)(int64_t n, const tn_real *x, const tn_real *gamma, const tn_real *beta, tn_real eps,
                           tn_real *y, tn_real *mean, tn_real *rstd);
 void     TN_K(layer_norm_grad)(int64_t n, const tn_real *x, const tn_real *gamma, tn_real mean, tn_real rstd,

@@ -66,6 +66,14 @@ typedef struct tn__kernels {
     /* gx = or += g - exp(y) sum(g) */
     void (*log_softmax_grad)(int64_t n, const tn_real *y, const tn_real *g, tn_real *gx, bool first);
 
+    /* One row of attention's scores in place, with room for width numbers, a multiple of TN_LANES: s = exp(scale s - max) /
+     * sum for the first n; 0 behind them, and where mask (n numbers, or NULL) is 0. A row that is all masked gives zeros.
+     * kept: max and 1 / sum. */
+    void (*attend)(int64_t n, int64_t width, tn_real scale, const tn_real *mask, tn_real *s, tn_real *kept);
+    /* The same row from its scores again, and its gradient: d = scale s (d - delta). */
+    void (*attend_grad)(int64_t n, int64_t width, tn_real scale, const tn_real *mask, const tn_real *kept, tn_real delta,
+                        tn_real *s, tn_real *d);
+
     /* One row: y = (x - mean) rstd gamma + beta, rstd = 1 / sqrt(var + eps), var biased. gamma and beta
      * may be NULL (1, 0). mean and rstd are for the backward pass. n >= 1. */
     void (*layer_norm)(int64_t n, const tn_real *x, const tn_real *gamma, const tn_real *beta, tn_real eps,

@@ -64,10 +64,12 @@ INLINE tn_real few_sum(int64_t n, tn_real *x)
 /* Folded in halves. */
 INLINE tn_real lanes_sum(lanes s)
 {
-    tn_real x[TN_LANES];
-    EACH_VEC(v) vec_store(x + v * WIDTH, s.v[v]);
-    for (int half = TN_LANES / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++) x[l] += x[l + half];
+    tn_real x[WIDTH];
+    UNROLL for (int half = TN_LANES / WIDTH / 2; half > 0; half /= 2)
+        UNROLL for (int v = 0; v < half; v++) s.v[v] += s.v[v + half];
+    vec_store(x, s.v[0]);
+    UNROLL for (int half = WIDTH / 2; half > 0; half /= 2)
+        UNROLL for (int l = 0; l < half; l++) x[l] += x[l + half];
     return x[0];
 }
 

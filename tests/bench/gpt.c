@@ -1,13 +1,12 @@
 /* gpt.c: a small GPT, pre-norm, learned positions, and a step of AdamW on it. Requests: "step", "backward" (without
  * the optimiser's part), "forward". */
-#include <math.h>
 #include <stdlib.h>
 
 #include <tarn/tarn.h>
 
 #include "bench.h"
 
-enum { LAYERS = 4, DIM = 128, HEADS = 4, HEAD = DIM / HEADS, LENGTH = 128, BATCH = 8, VOCABULARY = 256 };
+enum { LAYERS = 4, DIM = 128, HEADS = 4, LENGTH = 128, BATCH = 8, VOCABULARY = 256 };
 enum { TOKENS = BATCH * LENGTH };
 
 typedef struct block {
@@ -25,7 +24,6 @@ typedef struct gpt {
     block         blocks[LAYERS];
     nn_layer_norm norm;
     tn_tensor    *head;
-    tn_real       mask[LENGTH * LENGTH]; /* 0 up to the diagonal, -infinity beyond */
     int32_t       ids[TOKENS], next[TOKENS];
 } gpt;
 
@@ -51,20 +49,16 @@ static void block_init(block *b, tn_params *ps, int i)
 }
 
 /* (batch, length, dim) -> the same */
-static tn_tensor *attention(const block *b, tn_tape *t, tn_tensor *x, tn_tensor *mask)
+static tn_tensor *attention(const block *b, tn_tape *t, tn_tensor *x)
 {
-    tn_tensor *qkv = tn_reshape(t, nn_linear_forward(&b->qkv, t, x), TN_DIMS(BATCH, LENGTH, 3, HEADS, HEAD));
-    qkv = tn_permute(t, qkv, TN_DIMS(2, 0, 3, 1, 4)); /* (3, batch, heads, length, head) */
-    tn_tensor *q = tn_slice(t, qkv, 0, 0, 1, 1), *k = tn_slice(t, qkv, 0, 1, 2, 1), *v = tn_slice(t, qkv, 0, 2, 3, 1);
-    tn_tensor *scores = tn_mul_number(t, tn_matmul_trans(t, q, k, TN_TRANS_B), 1 / sqrt(HEAD));
-    tn_tensor *mixed = tn_matmul(t, tn_softmax(t, tn_add(t, scores, mask), -1), v);
-    mixed = tn_permute(t, mixed, TN_DIMS(0, 1, 3, 2, 4)); /* (1, batch, length, heads, head) */
-    return nn_linear_forward(&b->out, t, tn_reshape(t, mixed, TN_DIMS(BATCH, LENGTH, DIM)));
+    const tn_attention_options causal = {.heads = HEADS, .causal = true};
+    tn_tensor *qkv = nn_linear_forward(&b->qkv, t, x); /* all three side by side */
+    return nn_linear_forward(&b->out, t, tn_attention(t, qkv, NULL, NULL, NULL, causal));
 }
 
-static tn_tensor *block_forward(const block *b, tn_tape *t, tn_tensor *x, tn_tensor *mask)
+static tn_tensor *block_forward(const block *b, tn_tape *t, tn_tensor *x)
 {
-    x = tn_add(t, x, attention(b, t, nn_layer_norm_forward(&b->norm1, t, x), mask));
+    x = tn_add(t, x, attention(b, t, nn_layer_norm_forward(&b->norm1, t, x)));
     tn_tensor *h = tn_gelu_tanh(t, nn_linear_forward(&b->up, t, nn_layer_norm_forward(&b->norm2, t, x)));
     return tn_add(t, x, nn_linear_forward(&b->down, t, h));
 }
@@ -72,10 +66,9 @@ static tn_tensor *block_forward(const block *b, tn_tape *t, tn_tensor *x, tn_ten
 static tn_tensor *gpt_loss(gpt *m)
 {
     tn_tape   *t = m->tape;
-    tn_tensor *mask = tn_const(t, TN_DIMS(LENGTH, LENGTH), m->mask);
     tn_tensor *x = nn_embedding_forward(&m->tokens, t, (tn_ids){m->ids, TOKENS});
     x = tn_add(t, tn_reshape(t, x, TN_DIMS(BATCH, LENGTH, DIM)), m->positions);
-    for (int i = 0; i < LAYERS; i++) x = block_forward(&m->blocks[i], t, x, mask);
+    for (int i = 0; i < LAYERS; i++) x = block_forward(&m->blocks[i], t, x);
     x = tn_linear(t, nn_layer_norm_forward(&m->norm, t, x), m->head, NULL);
     return tn_cross_entropy(t, x, (tn_ids){m->next, TOKENS});
 }
@@ -87,7 +80,6 @@ static void fill(gpt *m)
         m->ids[i] = (int32_t)tn_rng_below(random, (uint64_t)i, VOCABULARY);
         m->next[i] = (int32_t)tn_rng_below(random, (uint64_t)i + TOKENS, VOCABULARY);
     }
-    for (int i = 0; i < LENGTH * LENGTH; i++) m->mask[i] = i % LENGTH > i / LENGTH ? -INFINITY : 0;
 }
 
 static void *gpt_prepare(const char *rest)

@@ -605,6 +605,50 @@ def make_embedding():
                                                            np.array([[0.0] * 4, [0, 1, 0, 0], [1] * 4])], const=(1,))
 
 
+def attention(heads, causal, scale):
+    """Scaled dot-product attention (PyTorch 1.13 has none in public), 0 for a query that may look at nothing."""
+    def f(q, k, v, mask):
+        if k is None:
+            q, k, v = q.chunk(3, -1)
+        q, k, v = (x.reshape(*x.shape[:2], heads, x.shape[2] // heads).transpose(1, 2) for x in (q, k, v))
+        scores = q @ k.transpose(-2, -1) * (scale or (1 / math.sqrt(q.shape[-1]) if q.shape[-1] else 1))
+        open_ = torch.ones_like(scores) if mask is None else torch.ones_like(scores) * (mask != 0)
+        if causal:
+            open_ = open_.tril()
+        some = (open_ != 0).any(-1, keepdim=True)
+        p = torch.where((open_ != 0) | ~some, scores, torch.tensor(-INF)).softmax(-1) * some
+        y = p @ v
+        return y.transpose(1, 2).flatten(2)
+    return f
+
+
+def make_attention():
+    for batch, length, source, heads, head, width in ((2, 3, 3, 1, 4, 4), (2, 5, 5, 2, 3, 3), (1, 2, 7, 3, 2, 1),
+                                                      (1, 7, 2, 1, 2, 5), (1, 1, 1, 1, 1, 1), (1, 70, 70, 1, 2, 2),
+                                                      (1, 66, 40, 2, 1, 2), (2, 0, 3, 1, 2, 2), (0, 2, 3, 1, 2, 2),
+                                                      (1, 2, 0, 1, 2, 2)):
+        for causal in (False, True):
+            name = '%s source %d %s' % (shape_name((batch, length, heads * head)), source, 'causal' if causal else 'all')
+            rnd = Rnd('attention', name)
+            case('attention', name, attention(heads, causal, 0),
+                 [rnd(batch, length, heads * head), rnd(batch, source, heads * head),
+                  rnd(batch, source, heads * width), None], options=(heads, causal, 0))
+    for causal in (False, True):
+        name = 'packed %s' % ('causal' if causal else 'all')
+        case('attention', name, attention(2, causal, -0.5), [Rnd('attention', name)(2, 5, 18), None, None, None],
+             options=(2, causal, -0.5))
+    for shape in ((2, 1, 1, 5), (1, 2, 3, 5), (3, 5), (5,), (2, 2, 3, 1), ()):
+        name = 'mask ' + shape_name(shape)
+        rnd = Rnd('attention', name)
+        mask = rnd(*shape, low=0, high=1).round()
+        if mask.ndim and mask.shape[-1] > 1:
+            mask.reshape(-1, mask.shape[-1])[0] = 0  # nothing to look at
+        case('attention', name, attention(2, False, 0), [rnd(2, 3, 4), rnd(2, 5, 4), rnd(2, 5, 6), mask],
+             options=(2, 0, 0), const=(3,))
+    case('attention', 'mask and causal', attention(2, True, 0), [Rnd('mac')(2, 5, 12), None, None,
+         np.array([[0.0, 1, 1, 0, 1], [1, 1, 0, 1, 1]]).reshape(2, 1, 1, 5)], options=(2, 1, 0), const=(3,))
+
+
 class Renorm(torch.autograd.Function):
     """The renormed table, with the gradient of what is read from it: PyTorch writes the table before the lookup."""
 
@@ -1090,9 +1134,8 @@ def make_tied():
 # ---- all of it -----------------------------------------------------------------------------------------------------
 
 def main(names):
-    for make in (make_unary, make_binary, make_reductions, make_products, make_shapes, make_embedding, make_norms,
-                 make_losses, make_layers,
-                 make_optim):
+    for make in (make_unary, make_binary, make_reductions, make_products, make_shapes, make_embedding,
+                 make_attention, make_norms, make_losses, make_layers, make_optim):
         make()
     size = 0
     for op, cases in files.items():
