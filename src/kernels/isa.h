@@ -99,7 +99,8 @@ reduce_fn TN_K(sum), TN_K(max);
 tn_real   TN_K(dot)(int64_t n, const tn_real *x, const tn_real *y);
 tn_real   TN_K(sum_sq_diff)(int64_t n, const tn_real *x, tn_real mean);
 void      TN_K(axpy)(int64_t n, tn_real a, const tn_real *x, tn_real *y);
-void      TN_K(gather_add)(int64_t n, const int32_t *at, int64_t width, const tn_real *table, tn_real *y);
+void      TN_K(gather_sum)(int64_t n, int64_t known, const int32_t *at, int64_t width, tn_real a,
+                           const tn_real *table, tn_real *y);
 void      TN_K(scatter_add)(int64_t n, const int32_t *at, int64_t width, tn_real a, const tn_real *x,
                             tn_real *table);
 

@@ -51,8 +51,10 @@ typedef struct tn__kernels {
     tn_real (*sum_sq_diff)(int64_t n, const tn_real *x, tn_real mean);     /* sum (x[i] - mean)^2 */
     void (*axpy)(int64_t n, tn_real a, const tn_real *x, tn_real *y);      /* y[i] = fma(a, x[i], y[i]) */
 
-    /* Rows of a table of width columns, picked by number, in the order of at: y += their sum, and each += a x. */
-    void (*gather_add)(int64_t n, const int32_t *at, int64_t width, const tn_real *table, tn_real *y);
+    /* Rows of a table of width columns, picked by number, in the order of at: y = a times their sum, and each += a x.
+     * at holds known >= n numbers: the rows that come next are fetched meanwhile. */
+    void (*gather_sum)(int64_t n, int64_t known, const int32_t *at, int64_t width, tn_real a, const tn_real *table,
+                       tn_real *y);
     void (*scatter_add)(int64_t n, const int32_t *at, int64_t width, tn_real a, const tn_real *x, tn_real *table);
 
     /* One row: y = exp(x - max) / sum. A row of nothing but -inf gives zeros (a fully masked row of

@@ -107,30 +107,6 @@ static const tn_real *row_of(const tn_tensor *y, int32_t id)
     return y->in[TABLE]->data + id * y->size[1];
 }
 
-/* A table is larger than any cache: rows are asked for ahead, also over the end of the bag. Inline, because gcc drops
- * calls of functions that only prefetch. */
-static inline __attribute__((always_inline))
-void fetch_rows(const tn_tensor *y, tn_ids ids, int64_t begin, int64_t end)
-{
-    enum { LINE = 64 / sizeof(tn_real) };
-    for (int64_t k = begin; k < end && k < ids.n; k++)
-        for (int64_t d = 0; d < y->size[1]; d += LINE) __builtin_prefetch(row_of(y, ids.id[k]) + d);
-}
-
-/* Each row counts as it is. */
-static void add_bag(const tn_tensor *y, int64_t b, tn_real *sum)
-{
-    enum { GROUP = 16 };
-    const embedding_bag *e = y->attr;
-    const tn__kernels *kernels = tn__kernels_get();
-    const tn_ids ids = ids_in_bags(e);
-    for (int64_t k = bag_begin(e, b), n; k < bag_end(e, b); k += n) {
-        n = bag_end(e, b) - k < GROUP ? bag_end(e, b) - k : GROUP;
-        fetch_rows(y, ids, k + n, k + n + GROUP);
-        kernels->gather_add(n, ids.id + k, y->size[1], y->in[TABLE]->data, sum);
-    }
-}
-
 /* Some are left out, or multiplied. */
 static void add_bag_by_rows(const tn_tensor *y, int64_t b, int32_t padding, tn_real *sum)
 {
@@ -147,11 +123,16 @@ static void add_bag_by_rows(const tn_tensor *y, int64_t b, int32_t padding, tn_r
 static void sum_bag(const tn_tensor *y, int64_t b, int32_t padding)
 {
     const embedding_bag *e = y->attr;
-    int64_t width = y->size[1];
+    const tn_ids ids = ids_in_bags(e);
+    int64_t width = y->size[1], begin = bag_begin(e, b);
     tn_real *sum = y->data + b * width, scale = bag_scale(e, b, padding);
+    if (padding < 0 && !y->in[WEIGHTS] && !(e->options.rows.max_norm > 0)) {
+        const int32_t *at = ids.n ? ids.id + begin : NULL;
+        tn__kernels_get()->gather_sum(bag_end(e, b) - begin, ids.n - begin, at, width, scale, y->in[TABLE]->data, sum);
+        return;
+    }
     memset(sum, 0, (size_t)width * sizeof *sum);
-    if (padding < 0 && !y->in[WEIGHTS] && !(e->options.rows.max_norm > 0)) add_bag(y, b, sum);
-    else add_bag_by_rows(y, b, padding, sum);
+    add_bag_by_rows(y, b, padding, sum);
     for (int64_t d = 0; d < width; d++) sum[d] *= scale;
 }
 
