@@ -230,7 +230,7 @@ bool tn__reserve_rows(tn__param *p, int64_t more)
     if (p->row && wanted <= p->row_capacity) return true;
     int64_t capacity = 2 * p->row_capacity > wanted ? 2 * p->row_capacity : wanted;
     if (capacity > x->size[0]) capacity = x->size[0];
-    int32_t *row = tn__realloc(p->row, (size_t)capacity * sizeof *row);
+    int32_t *row = tn__realloc(p->row, (size_t)(capacity + 1) * sizeof *row); /* one more for tn__touch_rows to write */
     if (!row) return false;
     p->row = row;
     tn_real *grad = tn__realloc(p->row_grad, (size_t)(capacity * tn__row_width(x)) * sizeof *grad);
@@ -247,12 +247,12 @@ void tn__touch_rows(tn__param *p, tn_ids ids, int32_t *slot)
     enum { AHEAD = 16 };
     int64_t width = tn__row_width(&p->node.pub), before = p->n_rows, n = before;
     for (int64_t k = 0; k < ids.n; k++) {
-        int32_t id = ids.id[k], next = (int32_t)n + 1;
-        if (k + AHEAD < ids.n) __builtin_prefetch(&p->slot_of[ids.id[k + AHEAD]], 1);
-        int32_t s = p->slot_of[id] ? p->slot_of[id] : next;
-        n += s == next;
+        int32_t id = ids.id[k], s = p->slot_of[id], is_new = s == 0;
+        __builtin_prefetch(&p->slot_of[ids.id[k + AHEAD < ids.n ? k + AHEAD : k]], 1);
+        p->row[n] = id; /* written again unless it is new */
+        n += is_new;
+        s |= -is_new & (int32_t)n;
         p->slot_of[id] = s;
-        p->row[s - 1] = id;
         slot[k] = s - 1;
     }
     p->n_rows = n;
