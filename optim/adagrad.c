@@ -44,6 +44,7 @@ typedef struct factors {
     tn_real rate, decay, eps;
 } factors;
 
+OPTIM_WIDE
 static void move(const optim_span *s, const void *arg)
 {
     const factors f = *(const factors *)arg;

@@ -9,6 +9,7 @@ static int64_t count(const tn_gradient *g)
 }
 
 /* The norm of n numbers. The lanes let the compiler use vectors; their number fixes the order of the sum. */
+OPTIM_WIDE
 static double norm(const tn_real *x, int64_t n)
 {
     enum { LANES = 16 };

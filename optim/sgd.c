@@ -33,6 +33,7 @@ typedef struct factors {
     tn_real lr, decay, keep, take, of_g, of_b; /* b = keep b + take g; p -= lr (of_g g + of_b b) */
 } factors;
 
+OPTIM_WIDE
 static void move(const optim_span *s, const void *arg)
 {
     const factors f = *(const factors *)arg;
@@ -43,6 +44,7 @@ static void move(const optim_span *s, const void *arg)
     }
 }
 
+OPTIM_WIDE
 static void move_with_momentum(const optim_span *s, const void *arg)
 {
     const factors f = *(const factors *)arg;

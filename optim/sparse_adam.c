@@ -45,6 +45,7 @@ typedef struct factors {
     tn_real step, take1, take2, eps;
 } factors;
 
+OPTIM_WIDE
 static void move(const optim_span *s, const void *arg)
 {
     const factors f = *(const factors *)arg;

@@ -144,6 +144,14 @@ typedef struct optim_span {
  *     } */
 bool optim_next(const optim_update *u, optim_span *s);
 
+/* Before the definition of a function of plain loops, as a move is: it is compiled once for each kind of vectors that the
+ * processor may have, and the best is taken when the program starts. Values do not change. */
+#if defined __x86_64__ && defined __GLIBC__ && (__GNUC__ >= 11 || __clang_major__ >= 14)
+#define OPTIM_WIDE __attribute__((target_clones("default", "avx2", "avx512f")))
+#else
+#define OPTIM_WIDE
+#endif
+
 /* Calls move for all of them, cut into pieces that threads share: what it writes but s's arrays is its own care. factors
  * is handed on. */
 typedef void optim_move(const optim_span *s, const void *factors);
