@@ -418,12 +418,24 @@ static void move_rows(int64_t begin, int64_t end, void *arg)
     }
 }
 
+static void move_touched_rows(int64_t begin, int64_t end, void *arg)
+{
+    const pieces *p = arg;
+    const tn_gradient g = p->u->grad;
+    optim_span s = {.n = g.width};
+    for (int64_t k = begin; k < end; k++) {
+        fetch_row(p->u, g.row[k + AHEAD < g.n_rows ? k + AHEAD : k] * g.width);
+        set_span(p->u, &s, g.row[k] * g.width, g.data + k * g.width);
+        p->move(&s, p->factors);
+    }
+}
+
 void optim_each(const optim_update *u, optim_move *move, const void *factors)
 {
     pieces p = {u, move, factors};
     if (!u->grad.row) {
         tn_parallel_for(u->param->n, PIECE, move_numbers, &p);
     } else {
-        tn_parallel_for(count_spans(u), 1 + PIECE / (u->grad.width + 1), move_rows, &p);
+        tn_parallel_for(count_spans(u), 1 + PIECE / (u->grad.width + 1), u->zeros ? move_rows : move_touched_rows, &p);
     }
 }
