@@ -13,6 +13,10 @@ void *tn__calloc(size_t n, size_t size);
 void *tn__realloc(void *p, size_t bytes);
 void  tn__free(void *p);
 
+/* Has the system give all pages of p[0..bytes) at once, since all of them are about to be written: one by one, at the
+ * first write to each, they would cost more than what is written. What p holds stays. */
+void  tn__populate(void *p, size_t bytes);
+
 /* Sizes are checked here and nowhere else: the product in *n, or false for a bad rank, a negative size or an array that
  * no address space holds. */
 bool tn__count(int rank, const int64_t *size, int64_t *n);

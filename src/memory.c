@@ -58,6 +58,17 @@ void tn__free(void *p)
     free(p);
 }
 
+void tn__populate(void *p, size_t bytes)
+{
+#ifdef MADV_POPULATE_WRITE
+    enum { PAGE = 4096, FEW = 1 << 15 };
+    uintptr_t begin = (uintptr_t)p & ~(uintptr_t)(PAGE - 1);
+    if (p && bytes >= FEW) madvise((void *)begin, (uintptr_t)p + bytes - begin, MADV_POPULATE_WRITE); /* may be refused */
+#else
+    (void)p, (void)bytes;
+#endif
+}
+
 bool tn__count(int rank, const int64_t *size, int64_t *n)
 {
     const int64_t most = PTRDIFF_MAX / 4 / (int64_t)sizeof(tn_real);

@@ -164,6 +164,7 @@ static bool parse_text(tn_file *f, const char *text)
     if (!size || text[0] != '{') return fail_at(f, TN__PREFIX, "the header does not begin with '{'");
     f->text = tn__malloc(size);
     if (!f->text) return out_of_memory(f);
+    tn__populate(f->text, size);
     tn__json j = {.bytes = text, .size = size, .text = f->text};
     if (!parse_members(f, &j)) return false;
     while (j.at < size && text[j.at] == ' ') j.at++;

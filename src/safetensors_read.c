@@ -62,6 +62,7 @@ static bool read_header(tn_file *f)
     if (!tn__header_size(f, prefix)) return false;
     char *text = tn__malloc((size_t)f->header);
     if (!text) return tn__file_fail(f, TN_EMEMORY, "out of memory for a header of %lld bytes", (ll)f->header);
+    tn__populate(text, (size_t)f->header);
     bool ok = read_bytes(f, TN__PREFIX, text, (size_t)f->header) && tn__header_parse(f, text);
     tn__free(text);
     return ok;
@@ -271,6 +272,7 @@ static bool load_values(const tn_file *f, tn_params *ps)
     for (int i = 0; i < tn_params_count(ps); i++) n += tn_params_at(ps, i)->n;
     tn_real *all = tn__malloc((size_t)n * sizeof *all), *to = all;
     if (!all) return tn__file_fail(f, TN_EMEMORY, "out of memory for %lld numbers", (ll)n);
+    tn__populate(all, (size_t)n * sizeof *all);
     bool ok = true;
     for (int i = 0; i < tn_params_count(ps) && ok; i++) {
         const tn_tensor *x = tn_params_at(ps, i);
@@ -280,6 +282,7 @@ static bool load_values(const tn_file *f, tn_params *ps)
     to = all;
     for (int i = 0; i < tn_params_count(ps) && ok; i++) {
         tn_tensor *x = tn_params_at(ps, i);
+        tn__populate(x->data, (size_t)x->n * sizeof *to);
         memcpy(x->data, to, (size_t)x->n * sizeof *to);
         to += x->n;
     }
