@@ -149,13 +149,23 @@ static int64_t count_lines(const char *lines)
 {
     int64_t n = 0;
 
-    for (; *lines; lines++) n += *lines == '\n';
+    while ((lines = strchr(lines, '\n'))) lines++, n++;
     return n;
+}
+
+/* Room for the tokens of so many lines at once: arrays that grow would touch pages that they then leave. */
+static bool reserve_lines(text_vocabulary *v, const char *lines, tn_error *err)
+{
+    int64_t n = v->n + count_lines(lines), bytes = v->bytes.n + (int64_t)strlen(lines);
+
+    return rehash(v, slots_for(n), err) && text_reserve(&v->bytes.s, &v->bytes.room, bytes + 1, 1, err) &&
+           text_reserve(&v->start, &v->start_room, n + 2, sizeof *v->start, err) &&
+           text_reserve(&v->count, &v->count_room, n + 1, sizeof *v->count, err);
 }
 
 bool text_vocabulary_read(text_vocabulary *v, const char *lines, tn_error *err)
 {
-    if (!rehash(v, slots_for(v->n + count_lines(lines)), err)) return false;
+    if (!reserve_lines(v, lines, err)) return false;
     while (*lines) {
         const char *end = strchr(lines, '\n');
         size_t      n = end ? (size_t)(end - lines) : 0;
