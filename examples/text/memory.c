@@ -1,8 +1,10 @@
 /* memory.c: spans of bytes and arrays that grow. */
+#define _GNU_SOURCE /* madvise */
 #include "memory.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 text_span text_span_of(const char *string)
 {
@@ -12,6 +14,18 @@ text_span text_span_of(const char *string)
 bool text_span_equal(text_span a, text_span b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.s, b.s, a.n) == 0);
+}
+
+void text_populate(void *p, size_t bytes)
+{
+#ifdef MADV_POPULATE_WRITE
+    enum { PAGE = 4096, FEW = 1 << 15 };
+    uintptr_t begin = (uintptr_t)p & ~(uintptr_t)(PAGE - 1);
+
+    if (bytes >= FEW) madvise((void *)begin, (uintptr_t)p + bytes - begin, MADV_POPULATE_WRITE); /* may be refused */
+#else
+    (void)p, (void)bytes;
+#endif
 }
 
 bool text_reserve(void *array, int64_t *room, int64_t need, size_t size, tn_error *err)
@@ -27,6 +41,7 @@ bool text_reserve(void *array, int64_t *room, int64_t need, size_t size, tn_erro
     if (!grown)
         return tn_fail(err, TN_EMEMORY, "out of memory: no room for %lld elements of %zu bytes", (long long)wanted,
                        size);
+    text_populate(grown, (size_t)wanted * size);
     memcpy(array, &grown, sizeof grown);
     *room = wanted;
     return true;

@@ -16,6 +16,9 @@ typedef struct text_span {
 text_span text_span_of(const char *string); /* without its zero byte */
 bool      text_span_equal(text_span a, text_span b);
 
+/* Has the system give all pages of p[0..bytes) at once, since they are about to be written: one by one they cost more. */
+void text_populate(void *p, size_t bytes);
+
 /* Makes sure that *array has room for need elements of size bytes, *room being how many it has room for: grows by
  * half at least. False, with *array as it was, on a memory error. */
 bool text_reserve(void *array, int64_t *room, int64_t need, size_t size, tn_error *err);

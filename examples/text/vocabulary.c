@@ -50,6 +50,7 @@ static bool rehash(text_vocabulary *v, int64_t slots, tn_error *err)
     text_slot *fresh = (uint64_t)slots > SIZE_MAX / sizeof *fresh ? NULL : malloc((size_t)slots * sizeof *fresh);
 
     if (!fresh) return tn_fail(err, TN_EMEMORY, "out of memory: no room for a vocabulary of %d tokens", v->n);
+    text_populate(fresh, (size_t)slots * sizeof *fresh);
     for (int64_t i = 0; i < slots; i++) fresh[i].id = -1;
     v->slot = fresh;
     v->slots = slots;
