@@ -31,6 +31,7 @@ typedef struct tn__arena {
 } tn__arena;
 
 void *tn__arena_alloc(tn__arena *a, size_t bytes); /* 64-byte aligned when 64 bytes or more, else 16; NULL: no memory */
+void *tn__arena_calloc(tn__arena *a, size_t bytes); /* the same, zeroed */
 void  tn__arena_rewind(tn__arena *a);
 void  tn__arena_free(tn__arena *a);
 

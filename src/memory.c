@@ -106,7 +106,7 @@ static char *first_byte(tn__chunk *c)
 #endif
 
 /* A chunk for at least this many bytes; each is at least as large as all before it together, so that few are made. */
-static SELDOM bool add_chunk(tn__arena *a, size_t bytes)
+static bool add_chunk(tn__arena *a, size_t bytes)
 {
     size_t size = bytes > a->bytes ? bytes : a->bytes;
     if (size < FIRST_CHUNK) size = FIRST_CHUNK;
@@ -122,20 +122,28 @@ static SELDOM bool add_chunk(tn__arena *a, size_t bytes)
     return true;
 }
 
+static SELDOM void *alloc_from_new_chunk(tn__arena *a, size_t room, size_t bytes)
+{
+    return add_chunk(a, room) ? tn__arena_alloc(a, bytes) : NULL;
+}
+
 void *tn__arena_alloc(tn__arena *a, size_t bytes)
 {
     if (bytes > PTRDIFF_MAX / 4) return NULL;
     size_t beyond = bytes >= ALIGN ? ALIGN - 1 : 15;
     size_t room = (((bytes ? bytes : 1) + beyond) & ~beyond) + RED_ZONE;
     size_t skip = -(uintptr_t)a->at & beyond;
-    if (skip + room > (size_t)(a->end - a->at)) {
-        if (!add_chunk(a, room)) return NULL;
-        skip = 0;
-    }
+    if (skip + room > (size_t)(a->end - a->at)) return alloc_from_new_chunk(a, room, bytes);
     char *p = a->at + skip;
     a->at = p + room;
     UNPOISON(p, bytes);
     return p;
+}
+
+void *tn__arena_calloc(tn__arena *a, size_t bytes)
+{
+    void *p = tn__arena_alloc(a, bytes);
+    return p ? memset(p, 0, bytes) : NULL;
 }
 
 static void free_chunks(tn__arena *a)

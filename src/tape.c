@@ -104,11 +104,16 @@ tn_tensor *tn__tape_node(const tn_tape *t, int64_t i)
 
 /* ---- nodes --------------------------------------------------------------------------------------------------------- */
 
+static void *out_of_memory(tn_tape *t, const char *who, size_t bytes)
+{
+    tn_fail(t->err, TN_EMEMORY, "%s: out of memory (%zu bytes wanted, %zu in use)", who, bytes, t->arena.bytes);
+    return NULL;
+}
+
 static void *take(tn_tape *t, const char *who, size_t bytes)
 {
     void *p = tn__arena_alloc(&t->arena, bytes);
-    if (!p) tn_fail(t->err, TN_EMEMORY, "%s: out of memory (%zu bytes wanted, %zu in use)", who, bytes, t->arena.bytes);
-    return p;
+    return p ? p : out_of_memory(t, who, bytes);
 }
 
 static bool append(tn_tape *t, tn__node *v)
@@ -129,9 +134,9 @@ static bool append(tn_tape *t, tn__node *v)
 static tn__node *new_node(tn_tape *t, const char *who, int n, size_t attr_size)
 {
     size_t inputs = ((size_t)n * sizeof(tn_tensor *) + 15) / 16 * 16;
-    tn__node *v = take(t, who, sizeof *v + 16 + inputs + attr_size);
-    if (!v) return NULL;
-    memset(v, 0, sizeof *v + 16 + inputs + attr_size);
+    size_t bytes = sizeof(tn__node) + 16 + inputs + attr_size;
+    tn__node *v = tn__arena_calloc(&t->arena, bytes);
+    if (!v) return out_of_memory(t, who, bytes);
     char *behind = (char *)v + (sizeof *v + 15) / 16 * 16;
     v->pub.in = n ? (tn_tensor **)(void *)behind : NULL;
     v->pub.attr = attr_size ? behind + inputs : NULL;
