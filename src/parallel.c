@@ -147,7 +147,11 @@ static void run_on_pool(int64_t n, int64_t grain, piece_function *f, void *arg)
 void tn_parallel_for(int64_t n, int64_t grain, piece_function *f, void *arg)
 {
     if (grain < 1) grain = 1;
-    if (n > grain && !in_piece && tn_threads() > 1 && !atomic_flag_test_and_set(&pool.busy)) {
+    if (n <= grain) { /* small ops come here too: no more than a call */
+        if (n > 0) f(0, n, arg);
+        return;
+    }
+    if (!in_piece && tn_threads() > 1 && !atomic_flag_test_and_set(&pool.busy)) {
         if (pool.workers < tn_threads() - 1) make_workers(tn_threads() - 1);
         run_on_pool(n, grain, f, arg);
         atomic_flag_clear(&pool.busy);
