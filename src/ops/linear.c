@@ -62,8 +62,8 @@ static void linear_forward(tn_tensor *y)
 {
     const tn_tensor *weight = y->in[WEIGHT], *bias = y->in[BIAS];
     const int64_t rows = count_rows(y), out = weight->size[0], in = weight->size[1];
-    tn__product_run(y, &(tn__product){.tb = true, .m = rows, .n = out, .k = in, .batches = 1, .a = y->in[X]->data,
-                                      .b = weight->data, .c = y->data});
+    tn__product_run(y, &(tn__product){.tb = true, .m = rows, .n = out, .k = in, .a = y->in[X]->data, .b = weight->data,
+                                      .c = y->data});
     if (!bias) return;
     bias_job w = {bias->data, y->data, rows, out};
     tn_parallel_for(rows, 1 + PIECE / (out + 1), add_bias, &w);
@@ -84,12 +84,12 @@ static void linear_backward(tn_tensor *y)
     bool first;
     tn_real *gx = tn_grad(y, X, &first);
     if (gx)
-        tn__product_run(y, &(tn__product){.m = rows, .n = in, .k = out, .batches = 1, .a = g, .b = weight->data,
-                                          .c = gx, .add = !first});
+        tn__product_run(y, &(tn__product){.m = rows, .n = in, .k = out, .a = g, .b = weight->data, .c = gx,
+                                          .add = !first});
     tn_real *gw = tn_grad(y, WEIGHT, &first);
     if (gw)
-        tn__product_run(y, &(tn__product){.ta = true, .m = out, .n = in, .k = rows, .batches = 1, .a = g,
-                                          .b = x->data, .c = gw, .add = !first});
+        tn__product_run(y, &(tn__product){.ta = true, .m = out, .n = in, .k = rows, .a = g, .b = x->data,
+                                          .c = gw, .add = !first});
     tn_real *gb = y->in[BIAS] ? tn_grad(y, BIAS, &first) : NULL;
     if (gb) bias_grad(y, gb, first);
 }

@@ -152,38 +152,40 @@ static product plan_folded(const tn_tensor *y)
 }
 
 /* What all products of y have in common. */
-static tn__product batched(const product *p)
+static tn__batches batches_of(const product *p)
 {
-    return (tn__product){.batches = p->batches, .rank = p->rank, .size = p->size};
+    return (tn__batches){.n = p->batches, .rank = p->rank, .size = p->size};
 }
 
 static void matmul_forward(tn_tensor *y)
 {
     const product p = plan_folded(y);
-    tn__product z = batched(&p);
+    tn__batches w = batches_of(&p);
+    tn__product z = {.batches = &w};
     z.ta = p.ta, z.tb = p.tb;
     z.m = p.m, z.n = p.n, z.k = p.k;
-    z.a = y->in[0]->data, z.a_step = p.a_step;
-    z.b = y->in[1]->data, z.b_step = p.b_step;
-    z.c = y->data, z.c_step = p.y_step;
+    z.a = y->in[0]->data, w.a_step = p.a_step;
+    z.b = y->in[1]->data, w.b_step = p.b_step;
+    z.c = y->data, w.c_step = p.y_step;
     tn__product_run(y, &z);
 }
 
 /* ga = or += g op(b)^T, or its transpose if a is stored transposed. */
 static void left_grad(const tn_tensor *y, const product *p, tn_real *ga, bool first)
 {
-    tn__product z = batched(p);
-    z.c = ga, z.c_step = p->a_step, z.c_shared = p->a_shared;
+    tn__batches w = batches_of(p);
+    tn__product z = {.batches = &w};
+    z.c = ga, w.c_step = p->a_step, w.c_shared = p->a_shared;
     z.add = !first || p->a_shared;
     if (first && p->a_shared) memset(ga, 0, (size_t)y->in[0]->n * sizeof *ga);
     if (p->ta) {
         z.m = p->k, z.n = p->m, z.k = p->n;
-        z.a = y->in[1]->data, z.a_step = p->b_step, z.ta = p->tb;
-        z.b = tn_grad_out(y), z.b_step = p->y_step, z.tb = true;
+        z.a = y->in[1]->data, w.a_step = p->b_step, z.ta = p->tb;
+        z.b = tn_grad_out(y), w.b_step = p->y_step, z.tb = true;
     } else {
         z.m = p->m, z.n = p->k, z.k = p->n;
-        z.a = tn_grad_out(y), z.a_step = p->y_step;
-        z.b = y->in[1]->data, z.b_step = p->b_step, z.tb = !p->tb;
+        z.a = tn_grad_out(y), w.a_step = p->y_step;
+        z.b = y->in[1]->data, w.b_step = p->b_step, z.tb = !p->tb;
     }
     tn__product_run(y, &z);
 }
@@ -191,18 +193,19 @@ static void left_grad(const tn_tensor *y, const product *p, tn_real *ga, bool fi
 /* gb = or += op(a)^T g, or its transpose if b is stored transposed. */
 static void right_grad(const tn_tensor *y, const product *p, tn_real *gb, bool first)
 {
-    tn__product z = batched(p);
-    z.c = gb, z.c_step = p->b_step, z.c_shared = p->b_shared;
+    tn__batches w = batches_of(p);
+    tn__product z = {.batches = &w};
+    z.c = gb, w.c_step = p->b_step, w.c_shared = p->b_shared;
     z.add = !first || p->b_shared;
     if (first && p->b_shared) memset(gb, 0, (size_t)y->in[1]->n * sizeof *gb);
     if (p->tb) {
         z.m = p->n, z.n = p->k, z.k = p->m;
-        z.a = tn_grad_out(y), z.a_step = p->y_step, z.ta = true;
-        z.b = y->in[0]->data, z.b_step = p->a_step, z.tb = p->ta;
+        z.a = tn_grad_out(y), w.a_step = p->y_step, z.ta = true;
+        z.b = y->in[0]->data, w.b_step = p->a_step, z.tb = p->ta;
     } else {
         z.m = p->k, z.n = p->n, z.k = p->m;
-        z.a = y->in[0]->data, z.a_step = p->a_step, z.ta = !p->ta;
-        z.b = tn_grad_out(y), z.b_step = p->y_step;
+        z.a = y->in[0]->data, w.a_step = p->a_step, z.ta = !p->ta;
+        z.b = tn_grad_out(y), w.b_step = p->y_step;
     }
     tn__product_run(y, &z);
 }

@@ -78,26 +78,50 @@ bool tn__product_reserve(tn_tensor *y, int64_t batches, int64_t m, int64_t n, in
 
 /* ---- the product ----------------------------------------------------------------------------------------------- */
 
+static int64_t count_batches(const tn__product *p)
+{
+    return p->batches ? p->batches->n : 1;
+}
+
+static bool shares_c(const tn__product *p)
+{
+    return p->batches && p->batches->c_shared;
+}
+
 /* Which matrix of an operand the batch takes. */
-static int64_t matrix_of(const tn__product *p, const int64_t *step, int64_t batch)
+static int64_t matrix_of(const tn__batches *all, const int64_t *step, int64_t batch)
 {
     int64_t matrix = 0;
-    for (int d = p->rank - 1; d >= 0; d--) {
-        matrix += batch % p->size[d] * step[d];
-        batch /= p->size[d];
+    for (int d = all->rank - 1; d >= 0; d--) {
+        matrix += batch % all->size[d] * step[d];
+        batch /= all->size[d];
     }
     return matrix;
 }
 
-static void run_block(const tn__product *p, const cut *z, int64_t batch, int64_t block, void *scratch)
+/* Rows i .. i + m, columns j .. j + n of C. */
+typedef struct block {
+    int64_t i, m, j, n;
+} block;
+
+static block block_of(const tn__product *p, const cut *z, int64_t at)
 {
-    const int64_t i = block / z->across * z->rows, j = block % z->across * z->columns;
+    const int64_t i = at / z->across * z->rows, j = at % z->across * z->columns;
+    return (block){i, least(z->rows, p->m - i), j, least(z->columns, p->n - j)};
+}
+
+static void run_block(const tn__product *p, block w, int64_t batch, void *scratch)
+{
     const int64_t lda = p->ta ? p->m : p->k, ldb = p->tb ? p->k : p->n;
-    const tn_real *a = p->a + matrix_of(p, p->a_step, batch) * p->m * p->k + i * (p->ta ? 1 : lda);
-    const tn_real *b = p->b + matrix_of(p, p->b_step, batch) * p->k * p->n + j * (p->tb ? ldb : 1);
-    tn_real *c = p->c + matrix_of(p, p->c_step, batch) * p->m * p->n + i * p->n + j;
-    tn__kernels_get()->gemm(p->ta, p->tb, least(z->rows, p->m - i), least(z->columns, p->n - j), p->k, a, lda, b, ldb,
-                            c, p->n, p->add, scratch);
+    const tn_real *a = p->a + w.i * (p->ta ? 1 : lda), *b = p->b + w.j * (p->tb ? ldb : 1);
+    tn_real *c = p->c + w.i * p->n + w.j;
+    const tn__batches *all = p->batches;
+    if (all) {
+        a += matrix_of(all, all->a_step, batch) * p->m * p->k;
+        b += matrix_of(all, all->b_step, batch) * p->k * p->n;
+        c += matrix_of(all, all->c_step, batch) * p->m * p->n;
+    }
+    tn__kernels_get()->gemm(p->ta, p->tb, w.m, w.n, p->k, a, lda, b, ldb, c, p->n, p->add, scratch);
 }
 
 /* A product shared by workers. A unit is a block of C for one batch, or for all batches if they share C. */
@@ -113,11 +137,12 @@ typedef struct job {
 static void run_unit(const job *w, int64_t unit, void *scratch)
 {
     const int64_t blocks = w->z.down * w->z.across;
-    if (!w->p->c_shared) {
-        run_block(w->p, &w->z, unit / blocks, unit % blocks, scratch);
+    if (!shares_c(w->p)) {
+        run_block(w->p, block_of(w->p, &w->z, unit % blocks), unit / blocks, scratch);
         return;
     }
-    for (int64_t batch = 0; batch < w->p->batches; batch++) run_block(w->p, &w->z, batch, unit, scratch);
+    const block each = block_of(w->p, &w->z, unit);
+    for (int64_t batch = 0; batch < w->p->batches->n; batch++) run_block(w->p, each, batch, scratch);
 }
 
 static void run_worker(int64_t me, int64_t end, void *arg)
@@ -132,17 +157,19 @@ static void run_worker(int64_t me, int64_t end, void *arg)
 static void share(const tn_tensor *y, const tn__product *p, double work)
 {
     const workers *w = y->saved;
-    job j = {.p = p, .z = cut_of(w->n, p->batches, p->m, p->n, p->k), .scratch = tn_scratch(y), .bytes = w->bytes};
-    j.units = j.z.down * j.z.across * (p->c_shared ? 1 : p->batches);
+    const int64_t batches = count_batches(p);
+    job j = {.p = p, .z = cut_of(w->n, batches, p->m, p->n, p->k), .scratch = tn_scratch(y), .bytes = w->bytes};
+    j.units = j.z.down * j.z.across * (shares_c(p) ? 1 : batches);
     j.grain = 1 + (int64_t)(PIECE / work * (double)j.units);
     tn_parallel_for(least(w->n, ratio_up(j.units, j.grain)), 1, run_worker, &j);
 }
 
 void tn__product_run(const tn_tensor *y, const tn__product *p)
 {
-    const double work = work_of(p->batches, p->m, p->n, p->k);
-    const cut whole = {p->m, p->n, 1, 1};
+    const int64_t batches = count_batches(p);
+    const double work = work_of(batches, p->m, p->n, p->k);
+    const block whole = {0, p->m, 0, p->n};
     if (y->saved && work > ALONE) share(y, p, work);
     else
-        for (int64_t batch = 0; batch < p->batches; batch++) run_block(p, &whole, batch, 0, tn_scratch(y));
+        for (int64_t batch = 0; batch < batches; batch++) run_block(p, whole, batch, tn_scratch(y));
 }

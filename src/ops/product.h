@@ -4,16 +4,21 @@
 
 #include <tarn/op.h>
 
-/* C (m x n) = or += op(A) op(B), where op(A) is (m x k). Batch i takes the matrices that the steps name, counted in
- * matrices: 0 where an operand is broadcast. A C that several batches share must be added to. */
-typedef struct tn__product {
-    bool           ta, tb, add;
-    int64_t        m, n, k, batches;
-    const tn_real *a, *b;
-    tn_real       *c;
-    int            rank; /* of the batches; 0: there is one, and no steps */
+/* Batch i takes the matrices that the steps name, counted in matrices: 0 where an operand is broadcast. */
+typedef struct tn__batches {
+    int64_t        n;
+    int            rank;
     const int64_t *size, *a_step, *b_step, *c_step;
-    bool           c_shared;
+    bool           c_shared; /* by several batches: it must be added to */
+} tn__batches;
+
+/* C (m x n) = or += op(A) op(B), where op(A) is (m x k). */
+typedef struct tn__product {
+    bool               ta, tb, add;
+    int64_t            m, n, k;
+    const tn_real     *a, *b;
+    tn_real           *c;
+    const tn__batches *batches; /* NULL: there is one product */
 } tn__product;
 
 /* In shape: room for products of this size; once for each kind of product that forward and backward make. */
