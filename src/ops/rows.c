@@ -103,7 +103,7 @@ static double row_norm(int64_t n, const tn_real *row, double p)
 {
     double sum = 0;
     if (isinf(p)) {
-        for (int64_t d = 0; d < n; d++) sum = fmax(sum, fabs((double)row[d]));
+        for (int64_t d = 0; d < n; d++) sum = fabs((double)row[d]) > sum ? fabs((double)row[d]) : sum;
         return sum;
     }
     if (p == 2) {
