@@ -25,22 +25,30 @@ enum { RED_ZONE = 64 }; /* between blocks, so that a write past the end of a ten
 enum { RED_ZONE = 0 };
 #endif
 
+enum { SMALL_PAGE = 4096, LARGE_PAGE = 1 << 21 };
+
+static size_t whole_pages(size_t bytes, size_t page)
+{
+    return (bytes + page - 1) & ~(page - 1);
+}
+
 /* Rows picked all over a big table cost more in looking their pages up than in reading them, unless pages are large. */
 static void *prefer_large_pages(void *p, size_t bytes)
 {
 #ifdef MADV_HUGEPAGE
-    enum { PAGE = 4096, BIG = 1 << 22 };
-    if (p && bytes >= BIG) {
-        uintptr_t begin = ((uintptr_t)p + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
-        madvise((void *)begin, bytes - PAGE, MADV_HUGEPAGE); /* advice: it may be refused */
+    if (p && bytes >= LARGE_PAGE) {
+        uintptr_t begin = whole_pages((uintptr_t)p, SMALL_PAGE);
+        madvise((void *)begin, bytes - (begin - (uintptr_t)p), MADV_HUGEPAGE); /* advice: it may be refused */
     }
 #endif
     return p;
 }
 
+/* What is big begins at a large page, else its two ends would lie in some hundred small ones. */
 void *tn__malloc(size_t bytes)
 {
-    return prefer_large_pages(malloc(bytes ? bytes : 1), bytes);
+    if (bytes < LARGE_PAGE) return malloc(bytes ? bytes : 1);
+    return prefer_large_pages(aligned_alloc(LARGE_PAGE, whole_pages(bytes, LARGE_PAGE)), bytes);
 }
 
 void *tn__calloc(size_t n, size_t size)
@@ -110,6 +118,7 @@ static bool add_chunk(tn__arena *a, size_t bytes)
 {
     size_t size = bytes > a->bytes ? bytes : a->bytes;
     if (size < FIRST_CHUNK) size = FIRST_CHUNK;
+    if (size >= LARGE_PAGE) size = whole_pages(size + 2 * HEADER, LARGE_PAGE) - 2 * HEADER;
     tn__chunk *c = tn__malloc(size + 2 * HEADER);
     if (!c && size > bytes) c = tn__malloc((size = bytes) + 2 * HEADER);
     if (!c) return false;
