@@ -191,7 +191,7 @@ static void walk(tn_tape *t, int64_t from)
         tn__node *v = t->node[k];
         if (!(v->flags & TN__REACHED) || !(v->flags & TN__WRITTEN) || !v->pub.op) continue;
         zero_for_rows(v);
-        v->pub.op->backward(&v->pub);
+        tn__run(&v->pub, v->pub.op->backward);
     }
 }
 

@@ -131,6 +131,19 @@ void    tn__drop_rows(tn__param *p, int64_t from);       /* forgets slots from..
 
 typedef enum tn__state { TN__CLOSED, TN__OPEN, TN__SPENT } tn__state;
 
+typedef struct tn__call {    /* of an op's forward or backward, by the clock */
+    const tn_op *op;
+    tn_dims      shape;      /* of the result, and its numbers */
+    int64_t      n;
+    int64_t      begin, end; /* nanoseconds */
+    bool         backward;
+} tn__call;
+
+typedef struct tn__profile {
+    tn__call *call;
+    int64_t   n, capacity, lost;
+} tn__profile;
+
 struct tn_tape {
     tn_error  *err;
     uint64_t   seed, stream, count;
@@ -143,6 +156,8 @@ struct tn_tape {
     void      *scratch;
     size_t     scratch_bytes;
     tn__proposal *proposals;
+    tn__profile profile;
+    bool       profiling;
 };
 
 /* Is x a tensor of the current step of tape? One of an earlier step is not, or its memory is a new tensor's by now. */
@@ -150,6 +165,16 @@ static inline bool tn__is_on(const tn_tape *tape, const tn_tensor *x)
 {
     int64_t i = tn__node_of(x)->index;
     return x->tape == tape && i >= 0 && i < tape->n_nodes && tape->node[i] == tn__node_of(x);
+}
+
+void tn__profile_run(tn_tensor *y, void (*pass)(tn_tensor *y));
+void tn__profile_free(tn__profile *p);
+
+/* Calls pass, which is y's forward or backward. */
+static inline void tn__run(tn_tensor *y, void (*pass)(tn_tensor *y))
+{
+    if (y->tape->profiling) tn__profile_run(y, pass);
+    else pass(y);
 }
 
 int64_t    tn__tape_count_nodes(const tn_tape *t);

@@ -24,6 +24,7 @@ void tn_tape_free(tn_tape *t)
 {
     if (!t) return;
     tn__arena_free(&t->arena);
+    tn__profile_free(&t->profile);
     tn__free(t->node);
     tn__free(t);
 }
@@ -224,7 +225,7 @@ static bool fill(tn__node *v)
     }
     y->data = take(y->tape, y->op->name, (size_t)y->n * sizeof *y->data);
     if (!y->data) return false;
-    if (y->op->forward) y->op->forward(y);
+    if (y->op->forward) tn__run(y, y->op->forward);
     return true;
 }
 

@@ -217,6 +217,17 @@ void tn_print(const tn_tensor *x, FILE *to);
 /* The recorded graph as Graphviz dot, with shapes: `dot -Tsvg`. */
 void tn_draw(const tn_tape *t, FILE *to);
 
+/* Records what each op of the tape takes from now on, forgetting what it took before; false: stops. Off, as a tape starts,
+ * it costs nothing; on, two looks at the clock and about 100 bytes for each call. */
+void tn_profile(tn_tape *t, bool on);
+
+/* What was recorded, as a table of ops, the dearest first: calls of forward, milliseconds of forward and of backward, the
+ * share of both in all, bytes of the results. Ops that only rename (reshape) take no time and are not in it. */
+void tn_profile_print(const tn_tape *t, FILE *to);
+
+/* The same call by call, in time's order, as a trace file of Chrome's format: ui.perfetto.dev opens it. */
+void tn_profile_trace(const tn_tape *t, FILE *to);
+
 /* Names, shapes, counts, trainable or frozen or buffer, as a table, with the totals. */
 void tn_summary(const tn_params *ps, FILE *to);
 
