@@ -2,6 +2,7 @@
 # make run        trains examples/classify on the bundled text and labels some sentences
 # make test       builds and runs every test           make test SAN=1   under ASan and UBSan
 # make lint       warnings of gcc and clang as errors, static analysis, headers as C++
+# make docs       the headers as pages, build/docs/html/index.html
 # make install    PREFIX=/usr/local DESTDIR=           make clean
 # make help       this text; V=1 shows the commands
 #
@@ -55,7 +56,7 @@ LIB   := $(B)/libtarn.a
 LIB64 := $(B)/libtarn64.a
 SO    := $(B)/libtarn.so.$(VERSION)
 
-.PHONY: all run test lint install clean help
+.PHONY: all run test lint docs install clean help
 .DELETE_ON_ERROR:
 .SECONDARY: # objects stay, so that the next make need not make them again
 all: $(LIB) $(SO) $(LIB64) $(PROGRAMS)
@@ -174,6 +175,14 @@ bench: $(BENCHES) examples/classify
 lint:
 	@tests/tools.sh lint
 	@CC_FLAGS="$(filter-out -fno-semantic-interposition,$(BASE)) $(WARN) -Werror" tests/lint.sh
+
+# ---- pages ------------------------------------------------------------------------------------------------------------
+
+docs:
+	@tests/tools.sh docs
+	@mkdir -p $(B)/docs
+	@$(PYTHON) tests/docs.py $(B)/docs
+	@echo $(B)/docs/html/index.html
 
 # ---- installing ------------------------------------------------------------------------------------------------------
 

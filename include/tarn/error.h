@@ -12,6 +12,7 @@
 extern "C" {
 #endif
 
+/* What kind of failure: what a program decides by. */
 typedef enum tn_code {
     TN_OK = 0,
     TN_ESHAPE,     /* sizes that do not go together */
@@ -23,13 +24,16 @@ typedef enum tn_code {
     TN_EUSAGE      /* a call that makes no sense here: the text says what to do instead */
 } tn_code;
 
+/* Room for an error's text, the zero byte included. */
 enum { TN_ERROR_TEXT = 1024 };
 
+/* The first failure of all calls that were given it. */
 typedef struct tn_error {
     tn_code code;
     char    text[TN_ERROR_TEXT]; /* for people: the op, the parameter, the sizes; for a file, the line or the byte */
 } tn_error;
 
+/* Has compilers check a printf-like call: the format's place, and its first argument's. */
 #if defined(__GNUC__)
 #define TN_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
 #else

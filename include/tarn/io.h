@@ -30,14 +30,16 @@ void     tn_file_close(tn_file *f);
 
 const char *tn_file_meta(const tn_file *f, const char *key); /* borrowed from f; NULL if there is none */
 
+/* A tensor of an opened file, as the header describes it. */
 typedef struct tn_file_entry {
     const char *name;  /* borrowed from f */
     const char *dtype; /* "F32", "F64", "F16", "BF16", "I64", "I32", "U8", ... */
     tn_dims     shape;
 } tn_file_entry;
-int  tn_file_count(const tn_file *f);
+int  tn_file_count(const tn_file *f); /* tensors in the file */
 bool tn_file_at(const tn_file *f, int i, tn_file_entry *entry); /* false outside [0, count) */
 
+/* For tn_file_load and tn_load. */
 enum { TN_STRICT = 0, TN_IGNORE_UNEXPECTED = 1 };
 
 /* Reads every parameter and buffer of ps from f by name, converting the number type. Strict: all names that are missing,

@@ -17,6 +17,7 @@ typedef struct nn_embedding {
     tn_embedding_options options; /* max_norm, norm_type, scale_grad_by_freq: set them after init if you want them */
 } nn_embedding;
 
+/* rows and dim: the table's V and D. */
 void nn_embedding_init(nn_embedding *e, tn_params *ps, const char *name, int64_t rows, int64_t dim);
 
 /* PyTorch's padding_idx: the row becomes zero and stays so. Negative: from the end. Index error outside [-V, V). */
@@ -37,6 +38,7 @@ typedef struct nn_linear {
     tn_tensor *weight, *bias;
 } nn_linear;
 
+/* x (*, in) -> (*, out). */
 void nn_linear_init(nn_linear *l, tn_params *ps, const char *name, int64_t in, int64_t out);
 void nn_linear_init_no_bias(nn_linear *l, tn_params *ps, const char *name, int64_t in, int64_t out);
 tn_tensor *nn_linear_forward(const nn_linear *l, tn_tape *t, tn_tensor *x);
@@ -47,6 +49,7 @@ typedef struct nn_layer_norm {
     double     eps;
 } nn_layer_norm;
 
+/* x (*, dim) -> the same shape. */
 void nn_layer_norm_init(nn_layer_norm *l, tn_params *ps, const char *name, int64_t dim);
 tn_tensor *nn_layer_norm_forward(const nn_layer_norm *l, tn_tape *t, tn_tensor *x);
 
@@ -55,6 +58,7 @@ typedef struct nn_dropout {
     double p;
 } nn_dropout;
 
+/* tn_dropout with d's probability. */
 tn_tensor *nn_dropout_forward(const nn_dropout *d, tn_tape *t, tn_tensor *x);
 
 #ifdef __cplusplus

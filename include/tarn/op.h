@@ -9,6 +9,7 @@
 extern "C" {
 #endif
 
+/* An operator. Write one as a static const, and apply it with tn_apply. */
 struct tn_op {
     const char *name;      /* in every error, profile and drawing */
     int         n_in;      /* -1: any number */
@@ -77,6 +78,7 @@ bool tn_wrap_dim(const tn_tensor *y, int rank, int64_t *dim);
 
 /* ---- in forward and backward ------------------------------------------------------------------------------------- */
 
+/* The room that tn_alloc_scratch reserved. */
 void *tn_scratch(const tn_tensor *y);
 
 /* Is the tape in TN_TRAIN? */

@@ -23,13 +23,13 @@ tn_tensor *tn_exp(tn_tape *t, tn_tensor *x);        /* e^x */
 tn_tensor *tn_expm1(tn_tape *t, tn_tensor *x);      /* e^x - 1, exact near 0 */
 tn_tensor *tn_log(tn_tape *t, tn_tensor *x);        /* ln x; -inf at 0, NaN below */
 tn_tensor *tn_log1p(tn_tape *t, tn_tensor *x);      /* ln(1 + x), exact near 0 */
-tn_tensor *tn_sqrt(tn_tape *t, tn_tensor *x);
+tn_tensor *tn_sqrt(tn_tape *t, tn_tensor *x);       /* x^1/2 */
 tn_tensor *tn_rsqrt(tn_tape *t, tn_tensor *x);      /* 1 / sqrt(x) */
-tn_tensor *tn_square(tn_tape *t, tn_tensor *x);
+tn_tensor *tn_square(tn_tape *t, tn_tensor *x);     /* x^2 */
 tn_tensor *tn_reciprocal(tn_tape *t, tn_tensor *x); /* 1 / x */
-tn_tensor *tn_sin(tn_tape *t, tn_tensor *x);
-tn_tensor *tn_cos(tn_tape *t, tn_tensor *x);
-tn_tensor *tn_tanh(tn_tape *t, tn_tensor *x);
+tn_tensor *tn_sin(tn_tape *t, tn_tensor *x);        /* sin x */
+tn_tensor *tn_cos(tn_tape *t, tn_tensor *x);        /* cos x */
+tn_tensor *tn_tanh(tn_tape *t, tn_tensor *x);       /* tanh x */
 tn_tensor *tn_sigmoid(tn_tape *t, tn_tensor *x);    /* 1 / (1 + e^-x) */
 tn_tensor *tn_softplus(tn_tape *t, tn_tensor *x);   /* ln(1 + e^x), no overflow */
 tn_tensor *tn_relu(tn_tape *t, tn_tensor *x);       /* max(x, 0); derivative 0 at 0 */
@@ -38,19 +38,19 @@ tn_tensor *tn_elu(tn_tape *t, tn_tensor *x, double alpha);        /* x > 0 ? x :
 tn_tensor *tn_gelu(tn_tape *t, tn_tensor *x);       /* x/2 (1 + erf(x / sqrt 2)) */
 tn_tensor *tn_gelu_tanh(tn_tape *t, tn_tensor *x);  /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) */
 tn_tensor *tn_silu(tn_tape *t, tn_tensor *x);       /* x sigmoid(x) */
-tn_tensor *tn_erf(tn_tape *t, tn_tensor *x);
+tn_tensor *tn_erf(tn_tape *t, tn_tensor *x);        /* 2 / sqrt(pi) times the integral of e^-u^2 over u from 0 to x */
 tn_tensor *tn_clamp(tn_tape *t, tn_tensor *x, double low, double high); /* gradient passes at the bounds; usage: low > high */
 tn_tensor *tn_pow_number(tn_tape *t, tn_tensor *x, double exponent);    /* x^exponent */
 
 /* ---- two inputs, broadcast by NumPy's rules ------------------------------------------------------------------------ */
 
-tn_tensor *tn_add(tn_tape *t, tn_tensor *a, tn_tensor *b);
-tn_tensor *tn_sub(tn_tape *t, tn_tensor *a, tn_tensor *b);
-tn_tensor *tn_mul(tn_tape *t, tn_tensor *a, tn_tensor *b);
-tn_tensor *tn_div(tn_tape *t, tn_tensor *a, tn_tensor *b);
+tn_tensor *tn_add(tn_tape *t, tn_tensor *a, tn_tensor *b);     /* a + b */
+tn_tensor *tn_sub(tn_tape *t, tn_tensor *a, tn_tensor *b);     /* a - b */
+tn_tensor *tn_mul(tn_tape *t, tn_tensor *a, tn_tensor *b);     /* a b, element by element */
+tn_tensor *tn_div(tn_tape *t, tn_tensor *a, tn_tensor *b);     /* a / b */
 tn_tensor *tn_pow(tn_tape *t, tn_tensor *a, tn_tensor *b);     /* a^b; d/db is 0 where a == 0 and b >= 0 */
 tn_tensor *tn_maximum(tn_tape *t, tn_tensor *a, tn_tensor *b); /* a tie shares the gradient equally */
-tn_tensor *tn_minimum(tn_tape *t, tn_tensor *a, tn_tensor *b);
+tn_tensor *tn_minimum(tn_tape *t, tn_tensor *a, tn_tensor *b); /* the same for the smaller one */
 
 tn_tensor *tn_add_number(tn_tape *t, tn_tensor *x, double k);  /* x + k */
 tn_tensor *tn_mul_number(tn_tape *t, tn_tensor *x, double k);  /* x * k */
@@ -65,7 +65,7 @@ tn_tensor *tn_where(tn_tape *t, tn_tensor *condition, tn_tensor *a, tn_tensor *b
 tn_tensor *tn_sum(tn_tape *t, tn_tensor *x, tn_dims dims, bool keep);       /* of nothing: 0 */
 tn_tensor *tn_mean(tn_tape *t, tn_tensor *x, tn_dims dims, bool keep);      /* of nothing: NaN */
 tn_tensor *tn_max(tn_tape *t, tn_tensor *x, tn_dims dims, bool keep);       /* ties share the gradient; of nothing: an error */
-tn_tensor *tn_min(tn_tape *t, tn_tensor *x, tn_dims dims, bool keep);
+tn_tensor *tn_min(tn_tape *t, tn_tensor *x, tn_dims dims, bool keep);       /* the same for the smallest */
 tn_tensor *tn_var(tn_tape *t, tn_tensor *x, tn_dims dims, bool keep);       /* sum (x - mean)^2 / (n - 1); NaN for n < 2 */
 tn_tensor *tn_logsumexp(tn_tape *t, tn_tensor *x, tn_dims dims, bool keep); /* ln sum e^x; of nothing: -inf */
 
@@ -83,7 +83,7 @@ tn_tensor *tn_log_softmax(tn_tape *t, tn_tensor *x, int64_t dim); /* x - ln sum 
  * one row, on the right one column, and that dimension is gone from the result. */
 tn_tensor *tn_matmul(tn_tape *t, tn_tensor *a, tn_tensor *b);
 
-enum { TN_TRANS_A = 1, TN_TRANS_B = 2 };
+enum { TN_TRANS_A = 1, TN_TRANS_B = 2 }; /* for tn_matmul_trans; | for both */
 /* With the last two dimensions of a or b (or both) taken transposed. Usage: transposing a vector. */
 tn_tensor *tn_matmul_trans(tn_tape *t, tn_tensor *a, tn_tensor *b, unsigned trans);
 
@@ -93,7 +93,7 @@ tn_tensor *tn_linear(tn_tape *t, tn_tensor *x, tn_tensor *weight, tn_tensor *bia
 /* ---- shape --------------------------------------------------------------------------------------------------------- */
 
 tn_tensor *tn_reshape(tn_tape *t, tn_tensor *x, tn_dims shape);   /* shares x's data; one size may be -1: what is left */
-tn_tensor *tn_transpose(tn_tape *t, tn_tensor *x, int64_t dim0, int64_t dim1);
+tn_tensor *tn_transpose(tn_tape *t, tn_tensor *x, int64_t dim0, int64_t dim1); /* the two change places */
 tn_tensor *tn_permute(tn_tape *t, tn_tensor *x, tn_dims order);   /* y's dimension i is x's dimension order[i] */
 tn_tensor *tn_concat(tn_tape *t, int n, tn_tensor *const *x, int64_t dim); /* n >= 1; sizes agree but at dim */
 tn_tensor *tn_stack(tn_tape *t, int n, tn_tensor *const *x, int64_t dim);  /* a new dimension at dim; shapes agree */
@@ -109,27 +109,30 @@ tn_tensor *tn_scatter_add_rows(tn_tape *t, tn_tensor *x, tn_ids rows, tn_tensor 
 
 /* ---- embedding ----------------------------------------------------------------------------------------------------- */
 
+/* What PyTorch's Embedding can do besides looking up. */
 typedef struct tn_embedding_options {
     int64_t padding_idx;        /* positions with this id get no gradient; TN_NO_PADDING for none (counts from the end if < 0) */
     double  max_norm;           /* rows longer than this are scaled down to it; 0: off. Under TN_TRAIN in place, as PyTorch */
     double  norm_type;          /* the p of the norm; 2 */
     bool    scale_grad_by_freq; /* each contribution times 1 / (the id's count in this call) */
 } tn_embedding_options;
-#define TN_NO_PADDING INT64_MIN
-tn_embedding_options tn_embedding_defaults(void);
+#define TN_NO_PADDING INT64_MIN /* for padding_idx */
+tn_embedding_options tn_embedding_defaults(void); /* no padding, no max_norm */
 
 /* Rows of table (V, D) by id -> (ids.n, D). An id outside [0, V), negative ones too, is an index error that says the id,
  * its position and the range. The gradient is one row per distinct id. */
 tn_tensor *tn_embedding(tn_tape *t, tn_tensor *table, tn_ids ids, tn_embedding_options options);
 
+/* What becomes of a bag's rows. */
 typedef enum tn_bag_mode { TN_BAG_MEAN, TN_BAG_SUM, TN_BAG_MAX } tn_bag_mode;
 
+/* How tn_embedding_bag reads and reduces its bags. */
 typedef struct tn_embedding_bag_options {
     tn_bag_mode          mode;
     bool                 include_last_offset; /* bags.offsets has bags.n + 1 entries, the last one an end */
     tn_embedding_options rows;                /* padding entries are left out of the sum and of the bag's size */
 } tn_embedding_bag_options;
-tn_embedding_bag_options tn_embedding_bag_defaults(void);
+tn_embedding_bag_options tn_embedding_bag_defaults(void); /* the mean, of all */
 
 /* Each bag's rows of table (V, D), summed, averaged or their maximum per feature (the first occurrence wins a tie)
  * -> (bags.n, D), without the rows between. An empty bag gives 0 and no gradient. weights (bags.ids.n) multiplies the
@@ -143,12 +146,13 @@ tn_tensor *tn_masked_mean(tn_tape *t, tn_tensor *x, tn_tensor *mask);
 
 /* ---- attention ----------------------------------------------------------------------------------------------------- */
 
+/* How tn_attention cuts and limits. */
 typedef struct tn_attention_options {
     int64_t heads;  /* they lie side by side in the last dimension; 1 */
     bool    causal; /* query i looks at keys 0 to i only; the others cost nothing */
     double  scale;  /* of the scores; 0: 1 / sqrt(head) */
 } tn_attention_options;
-tn_attention_options tn_attention_defaults(void);
+tn_attention_options tn_attention_defaults(void); /* one head, not causal */
 
 /* softmax(scale q k^T) v for each head (PyTorch's scaled_dot_product_attention; Vaswani et al. 2017): q (batch, length,
  * heads * head), k (batch, source, heads * head), v (batch, source, heads * width) -> (batch, length, heads * width). k and v
@@ -173,6 +177,7 @@ tn_tensor *tn_dropout(tn_tape *t, tn_tensor *x, double p);
 
 /* ---- losses -------------------------------------------------------------------------------------------------------- */
 
+/* What becomes of the losses of rows or elements. */
 typedef enum tn_reduction {
     TN_MEAN,     /* PyTorch's mean; for kl_div by the number of elements */
     TN_SUM,
@@ -180,12 +185,13 @@ typedef enum tn_reduction {
     TN_BATCHMEAN /* kl_div only: by the first size */
 } tn_reduction;
 
+/* For the losses of labels. */
 typedef struct tn_cross_entropy_options {
     tn_reduction reduction;
     int32_t      ignore_index;    /* rows with this label count nothing; compared first; -100 */
     double       label_smoothing; /* 0 to 1 */
 } tn_cross_entropy_options;
-tn_cross_entropy_options tn_cross_entropy_defaults(void);
+tn_cross_entropy_options tn_cross_entropy_defaults(void); /* the mean, -100, no smoothing */
 
 /* logits (*, C), one label in [0, C) for each row: the mean of -log softmax(logits)[label]. The classes are the last
  * dimension (PyTorch's are the second). */

@@ -29,7 +29,7 @@ typedef struct optim optim;
  * nothing: memory error if there is no room for a state, usage error if no parameter has a gradient. */
 bool optim_step(optim *o);
 
-void    optim_free(optim *o);
+void    optim_free(optim *o); /* the optimiser and its states; the parameters stay */
 int64_t optim_steps(const optim *o); /* steps made */
 
 /* The learning rate: what a schedule sets before each step. Usage error: negative or not finite. */
@@ -53,6 +53,7 @@ int optim_set_frozen(optim *o, const char *pattern, bool frozen); /* tn_freeze f
  * and decay, by Adagrad without decay (that is what the dense rule gives for both) and by SparseAdam. The others also
  * move rows whose gradient is zero, so they visit the whole table at each step, as they do for a dense gradient. */
 
+/* g += wd p; b = m b + (1 - dampening) g; p -= lr b, or lr (g + m b) for nesterov. Sutskever et al. 2013. */
 typedef struct optim_sgd_options {
     double lr, momentum, dampening, weight_decay;
     bool   nesterov; /* needs momentum > 0 and dampening 0 */
@@ -60,6 +61,8 @@ typedef struct optim_sgd_options {
 optim_sgd_options optim_sgd_defaults(void); /* lr 1e-3, the rest 0 */
 optim *optim_sgd(tn_params *ps, optim_sgd_options options);
 
+/* m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; p -= lr m' / (sqrt(v') + eps), m' and v' without their bias towards the
+ * zeros that they start from. Kingma and Ba 2015. */
 typedef struct optim_adam_options {
     double lr, beta1, beta2, eps, weight_decay;
     bool   amsgrad;
@@ -74,12 +77,14 @@ optim *optim_adamw(tn_params *ps, optim_adam_options options);
 optim_adam_options optim_sparse_adam_defaults(void);
 optim *optim_sparse_adam(tn_params *ps, optim_adam_options options);
 
+/* s += g^2; p -= lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps). Duchi et al. 2011. */
 typedef struct optim_adagrad_options {
     double lr, lr_decay, weight_decay, initial_accumulator, eps;
 } optim_adagrad_options;
 optim_adagrad_options optim_adagrad_defaults(void); /* 1e-2, 0, 0, 0, 1e-10 */
 optim *optim_adagrad(tn_params *ps, optim_adagrad_options options);
 
+/* s = alpha s + (1 - alpha) g^2; p -= lr g / (sqrt(s) + eps); centered takes the mean's square off s. Graves 2013. */
 typedef struct optim_rmsprop_options {
     double lr, alpha, eps, weight_decay, momentum;
     bool   centered;
@@ -111,6 +116,7 @@ double optim_warm_up(double lr, int64_t t, int64_t steps); /* lr (t + 1) / steps
 
 /* ---- a rule of your own ---------------------------------------------------------------------------------------- */
 
+/* The most arrays of state that a rule may keep. */
 enum { OPTIM_MAX_STATE = 4 };
 
 /* One step of one parameter, for optim_rule's update. The fields below the line are optim_next's. */
@@ -157,6 +163,7 @@ bool optim_next(const optim_update *u, optim_span *s);
 typedef void optim_move(const optim_span *s, const void *factors);
 void optim_each(const optim_update *u, optim_move *move, const void *factors);
 
+/* What makes an optimiser, for optim_new. Write one as a static const. */
 typedef struct optim_rule {
     const char *name;
     size_t      options_size;

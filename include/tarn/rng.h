@@ -15,6 +15,7 @@ typedef struct tn_rng {
     uint64_t key, base;
 } tn_rng;
 
+/* The generator of one (seed, stream, count, ordinal). */
 tn_rng tn_rng_new(uint64_t seed, uint64_t stream, uint64_t count, uint64_t ordinal);
 
 /* The numbers of a random op, in forward and again in backward. */

@@ -2,6 +2,7 @@
 #ifndef TARN_TARN_H
 #define TARN_TARN_H
 
+/* This version; the headers and the library are of the same. */
 #define TN_VERSION "0.1.0"
 
 #include <tarn/error.h>

@@ -36,6 +36,7 @@ extern "C" {
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
+/* The most dimensions that a tensor has. */
 enum { TN_MAX_RANK = 8 };
 
 /* A shape, or a list of dimensions: a small value, passed by value. */
@@ -46,6 +47,7 @@ typedef struct tn_dims {
 
 #define TN__COUNT_(a, b, c, d, e, f, g, h, n, ...) n
 #define TN__COUNT(...) TN__COUNT_(__VA_ARGS__, 8, 7, 6, 5, 4, 3, 2, 1, 0)
+/* Shapes written down. */
 #ifdef __cplusplus
 #define TN_DIMS(...) (tn_dims{TN__COUNT(__VA_ARGS__), {__VA_ARGS__}})
 #define TN_SCALAR    (tn_dims{0, {0}})
@@ -55,9 +57,9 @@ typedef struct tn_dims {
 #endif
 #define TN_ALL TN_SCALAR /* as a list of dimensions: all of them */
 
-typedef struct tn_tape   tn_tape;
-typedef struct tn_params tn_params;
-typedef struct tn_op     tn_op;
+typedef struct tn_tape   tn_tape;   /* one step's tensors, in order of creation */
+typedef struct tn_params tn_params; /* named leaves: weights, their gradients, buffers */
+typedef struct tn_op     tn_op;     /* an operator: op.h */
 
 /* What everybody may read of a tensor. Gradients are reached through calls (tn_grad in op.h, tn_grad_data here). */
 typedef struct tn_tensor {
@@ -90,6 +92,7 @@ typedef struct tn_bags {
 
 /* ---- the tape ---------------------------------------------------------------------------------------------------- */
 
+/* The mode of a step, for tn_tape_begin. */
 enum {
     TN_EVAL  = 0, /* neither of the two */
     TN_GRAD  = 1, /* record: tn_backward will be called */
@@ -105,9 +108,9 @@ void     tn_tape_free(tn_tape *t);
  * anything else is a usage error. Does nothing when there is an earlier error. */
 void tn_tape_begin(tn_tape *t, unsigned mode);
 
-unsigned  tn_tape_mode(const tn_tape *t);
-tn_error *tn_tape_error(const tn_tape *t);
-bool      tn_ok(const tn_tape *t); /* no error so far? What loops ask. */
+unsigned  tn_tape_mode(const tn_tape *t);  /* of the last begin */
+tn_error *tn_tape_error(const tn_tape *t); /* the one that it was made with */
+bool      tn_ok(const tn_tape *t);         /* no error so far? What loops ask. */
 
 /* The number of TN_TRAIN begins, which random ops draw by: with seed and stream it is all of the tape's random state. */
 uint64_t tn_tape_count(const tn_tape *t);
@@ -168,13 +171,14 @@ tn_error  *tn_params_error(const tn_params *ps);
 /* How a parameter starts. Each parameter draws from a stream of its own, by its place in the params. */
 typedef enum tn_init_kind { TN_INIT_CONSTANT, TN_INIT_UNIFORM, TN_INIT_NORMAL, TN_INIT_COPY } tn_init_kind;
 
+/* One of these, by the calls below. */
 typedef struct tn_init {
     tn_init_kind   kind;
     double         a, b;
     const tn_real *data;
 } tn_init;
 
-tn_init tn_constant(double value);
+tn_init tn_constant(double value);             /* all the same */
 tn_init tn_uniform(double low, double high);   /* U[low, high) */
 tn_init tn_normal(double mean, double std);    /* N(mean, std^2) */
 tn_init tn_copy_of(const tn_real *data);       /* copied at once */
@@ -191,6 +195,7 @@ int        tn_params_count(const tn_params *ps);              /* parameters and 
 tn_tensor *tn_params_at(const tn_params *ps, int i);          /* in order of creation; NULL outside */
 tn_tensor *tn_params_find(const tn_params *ps, const char *name); /* NULL if there is none */
 
+/* What x is. NULL is nothing. */
 bool tn_is_param(const tn_tensor *x);  /* of a params, and not a buffer */
 bool tn_is_buffer(const tn_tensor *x);
 bool tn_is_frozen(const tn_tensor *x);
