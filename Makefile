@@ -3,6 +3,7 @@
 # make test       builds and runs every test           make test SAN=1   under ASan and UBSan
 # make lint       warnings of gcc and clang as errors, static analysis, headers as C++
 # make docs       the headers as pages, build/docs/html/index.html
+# make picture    examples/classifier.svg, by Graphviz from README.md's classifier
 # make install    PREFIX=/usr/local DESTDIR=           make clean
 # make help       this text; V=1 shows the commands
 #
@@ -56,7 +57,7 @@ LIB   := $(B)/libtarn.a
 LIB64 := $(B)/libtarn64.a
 SO    := $(B)/libtarn.so.$(VERSION)
 
-.PHONY: all run test lint docs install clean help
+.PHONY: all run test lint docs picture install clean help
 .DELETE_ON_ERROR:
 .SECONDARY: # objects stay, so that the next make need not make them again
 all: $(LIB) $(SO) $(LIB64) $(PROGRAMS)
@@ -183,6 +184,15 @@ docs:
 	@mkdir -p $(B)/docs
 	@$(PYTHON) tests/docs.py $(B)/docs
 	@echo $(B)/docs/html/index.html
+
+# README.md's second program draws itself
+picture: $(LIB)
+	@tests/tools.sh picture
+	@mkdir -p $(B)/picture
+	awk 'BEGIN { RS = "```" } /nn_embedding_mean\(&m/ && sub(/^c\n/, "")' README.md > $(B)/picture/model.c
+	$(CC) $(BASE) $(B)/picture/model.c $(LIB) $(LIBS) -o $(B)/picture/model
+	cd $(B)/picture && ./model > model.txt
+	dot -Tsvg $(B)/picture/model.dot > examples/classifier.svg
 
 # ---- installing ------------------------------------------------------------------------------------------------------
 

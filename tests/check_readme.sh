@@ -31,5 +31,9 @@ for f in "$work"/*; do
 done
 grep -q . examples/xor.c && sed -n '/^```c$/,/^```$/p' README.md | sed '1d' | sed '/^```$/q' | sed '$d' | cmp -s - examples/xor.c || bad "the first program is not examples/xor.c"
 checks=$((checks + 1))
+labels() { sed -n "$1" "$2" | sort; } # what the program draws is what the picture shows
+labels 's/.*label="\([^\\"]*\).*/\1/p' "$work/model.dot" > "$work/drawn"
+labels 's/^<text.*>\([a-z_.]*\)<\/text>$/\1/p' examples/classifier.svg | diff - "$work/drawn" || bad "examples/classifier.svg is not of this program: make picture"
+checks=$((checks + 1))
 echo "Checks: $checks, Failures: $failures, Errors: 0"
 [ "$failures" = 0 ]

@@ -17,6 +17,7 @@ DOXYFILE = """
 PROJECT_NAME = tarn
 INPUT = README.md include/tarn
 USE_MDFILE_AS_MAINPAGE = README.md
+IMAGE_PATH = .
 FILTER_PATTERNS = "*.h={python} {script} --filter"
 OUTPUT_DIRECTORY = {folder}
 STRIP_FROM_INC_PATH = include

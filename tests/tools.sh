@@ -1,11 +1,12 @@
 #!/bin/sh
-# Sees to the tools that a target needs: installs them by apt as root, else says what to type. usage: tools.sh check|lint|docs
+# Sees to the tools that a target needs: installs them by apt as root, else says what to type. usage: tools.sh check|lint|docs|picture
 case $1 in
 check) packages="check pkg-config"; found() { pkg-config --exists check; } ;;
 lint) packages="gcc g++ clang cppcheck"
     found() { command -v gcc && command -v g++ && command -v clang && command -v cppcheck; } ;;
+picture) packages="graphviz"; found() { command -v dot; } ;;
 docs) packages="doxygen"; found() { command -v doxygen; } ;;
-*) echo "usage: tools.sh check|lint|docs" >&2; exit 2 ;;
+*) echo "usage: tools.sh check|lint|docs|picture" >&2; exit 2 ;;
 esac
 found >/dev/null 2>&1 && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
