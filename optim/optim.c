@@ -289,6 +289,20 @@ static bool reserve_zeros(optim *o, const tn_tensor *param, int64_t width)
                                param->name, TN_STR(param));
 }
 
+static const char *why_no_gradient(const tn_params *ps)
+{
+    int params = 0;
+    for (int i = 0; i < tn_params_count(ps); i++) {
+        const tn_tensor *p = tn_params_at(ps, i);
+        params += tn_is_param(p);
+        if (tn_is_param(p) && !tn_is_frozen(p)) {
+            return "no gradient since the last step: call tn_backward first";
+        }
+    }
+    return params ? "every parameter is frozen: tn_freeze(p, false) lets one move"
+                  : "its params have no parameters: make the layers (nn_linear_init, tn_param) with the same params";
+}
+
 static bool reserve(optim *o)
 {
     bool found = false;
@@ -308,8 +322,7 @@ static bool reserve(optim *o)
             return false;
         }
     }
-    return found || tn_fail(error_of(o), TN_EUSAGE,
-                            "optim_step: no gradient since the last step: call tn_backward first");
+    return found || tn_fail(error_of(o), TN_EUSAGE, "optim_step: %s", why_no_gradient(o->ps));
 }
 
 static void update(const optim *o, slot *s, tn_tensor *param)

@@ -287,6 +287,9 @@ bool tn__header_size(tn_file *f, const unsigned char *prefix)
     if (f->size < TN__PREFIX)
         return tn__file_fail(f, TN_EFORMAT, "byte %lld: the file ends here, the header's size takes 8 bytes",
                              (ll)f->size);
+    if (!memcmp(prefix, "PK\3\4", 4))
+        return tn__file_fail(f, TN_EFORMAT, "byte 0: a zip archive, as torch.save writes it: save the state_dict as safetensors "
+                             "(examples/pytorch.py does)");
     for (int i = TN__PREFIX; i-- > 0;) n = n << 8 | prefix[i];
     if (n > TN__MAX_HEADER)
         return tn__file_fail(f, TN_EFORMAT, "byte 0: the header's size is %llu, at most %d is possible: "

@@ -154,7 +154,8 @@ static bool is_open(const tn_tape *t, const char *who)
     if (t->state == TN__SPENT)
         return tn_fail(t->err, TN_EUSAGE, "%s: this tape is spent: tn_backward has walked it; "
                        "begin the next step with tn_tape_begin", who);
-    return tn_fail(t->err, TN_EUSAGE, "%s: no step has begun on this tape: call tn_tape_begin first", who);
+    return tn_fail(t->err, TN_EUSAGE, "%s: no step has begun on this tape: call tn_tape_begin first, with "
+                   "TN_GRAD | TN_TRAIN to train or TN_EVAL to predict", who);
 }
 
 /* Is x of this tape and step? Leaves of params are of every tape. Reads x before anything says that it is alive: under
@@ -185,7 +186,8 @@ static bool check_input(const tn_tape *t, const tn_op *op, int i, tn_tensor *x)
     unsigned bit = i < 32 ? 1u << i : 0;
     if (!x) {
         if (op->optional & bit) return true;
-        return tn_fail(t->err, TN_EUSAGE, "%s: input %d is NULL, and no earlier error says why", op->name, i);
+        return tn_fail(t->err, TN_EUSAGE, "%s: input %d is NULL, and no earlier error says why: is a layer used "
+                       "before its _init?", op->name, i);
     }
     if (!check_current(t, op->name, x, i)) return false;
     if (op->constant & bit && wants_gradient(t, x))

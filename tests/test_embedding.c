@@ -356,9 +356,9 @@ typedef struct misuse {
 #define TABLE {2, {ROWS, WIDTH}}
 
 static const misuse misuses[] = {
-    {TABLE, {bad_ids, 5}, PLAIN, TN_EINDEX, "embedding \"words\": id 50321 at position 3 is outside [0, 7)"},
-    {TABLE, {bad_ids + 4, 1}, PLAIN, TN_EINDEX, "embedding \"words\": id -1 at position 0 is outside [0, 7)"},
-    {{2, {0, WIDTH}}, {bad_ids, 1}, PLAIN, TN_EINDEX, "embedding \"words\": id 0 at position 0 is outside [0, 0)"},
+    {TABLE, {bad_ids, 5}, PLAIN, TN_EINDEX, "embedding \"words\": id 50321 at position 3 is outside [0, 7)" STRANGE_ID},
+    {TABLE, {bad_ids + 4, 1}, PLAIN, TN_EINDEX, "embedding \"words\": id -1 at position 0 is outside [0, 7)" STRANGE_ID},
+    {{2, {0, WIDTH}}, {bad_ids, 1}, PLAIN, TN_EINDEX, "embedding \"words\": id 0 at position 0 is outside [0, 0)" STRANGE_ID},
     {{1, {ROWS}}, {bad_ids, 1}, PLAIN, TN_ESHAPE, "embedding \"words\": table must be (rows, width), it is (7,)"},
     {TABLE, {bad_ids, -2}, PLAIN, TN_EUSAGE, "embedding \"words\": the number of ids is -2"},
     {TABLE, {NULL, 2}, PLAIN, TN_EUSAGE, "embedding \"words\": ids is NULL, and should hold 2"},
@@ -411,7 +411,7 @@ static const bag_misuse bag_misuses[] = {
     {{{NULL, 6}, beyond, 1}, TN_BAG_MEAN, false, false, 0, TN_EUSAGE,
      "embedding_bag \"words\": ids is NULL, and should hold 6"},
     {{{bad_ids, 5}, beyond, 2}, TN_BAG_MEAN, false, false, 0, TN_EINDEX,
-     "embedding_bag \"words\": id 50321 at position 3 is outside [0, 7)"},
+     "embedding_bag \"words\": id 50321 at position 3 is outside [0, 7)" STRANGE_ID},
     {{{some_ids, 6}, beyond, 2}, (tn_bag_mode)7, false, false, 0, TN_EUSAGE,
      "embedding_bag \"words\": mode 7 is not TN_BAG_MEAN, TN_BAG_SUM or TN_BAG_MAX"},
     {{{some_ids, 6}, beyond, 2}, TN_BAG_MAX, false, true, 0, TN_EUSAGE,

@@ -96,9 +96,9 @@ static const struct misuse {
     tn_code     code;
     const char *text;
 } misuses[] = {
-    {neg_null, TN_EUSAGE, "neg: input 0 is NULL, and no earlier error says why"},
-    {add_null, TN_EUSAGE, "add: input 1 is NULL, and no earlier error says why"},
-    {where_null, TN_EUSAGE, "where: input 0 is NULL, and no earlier error says why"},
+    {neg_null, TN_EUSAGE, "neg: input 0 is NULL, and no earlier error says why" UNMADE},
+    {add_null, TN_EUSAGE, "add: input 1 is NULL, and no earlier error says why" UNMADE},
+    {where_null, TN_EUSAGE, "where: input 0 is NULL, and no earlier error says why" UNMADE},
     {clamp_order, TN_EUSAGE, "clamp: low 2 and high -1.5: low <= high is needed"},
     {clamp_nan, TN_EUSAGE, "clamp: low 0 and high nan: low <= high is needed"},
     {sign_grad, TN_EUSAGE, "sign: has no gradient, and an input wants one: give it tn_detach(t, x)"},
@@ -143,7 +143,7 @@ static const struct misuse {
     {permute_twice, TN_EUSAGE, "permute: dimension 1 is named twice"},
     {permute_range, TN_EINDEX, "permute: dimension 2 is outside [-2, 2)"},
     {concat_none, TN_EUSAGE, "concat: there is nothing to put together: at least one tensor is needed"},
-    {concat_null, TN_EUSAGE, "concat: input 1 is NULL, and no earlier error says why"},
+    {concat_null, TN_EUSAGE, "concat: input 1 is NULL, and no earlier error says why" UNMADE},
     {concat_sizes, TN_ESHAPE, "concat: sizes differ: input 0 (2, 3) x input 1 (2, 4); they may at dimension 0 only"},
     {concat_ranks, TN_ESHAPE, "concat: sizes differ: input 0 (2, 3) x input 1 (2,); they may at dimension 0 only"},
     {concat_range, TN_EINDEX, "concat: dimension -3 is outside [-2, 2)"},

@@ -30,6 +30,15 @@ static inline void teardown(void)
     tn_params_free(ps);
 }
 
+/* How a NULL input's text ends. */
+#define UNMADE ": is a layer used before its _init?"
+
+/* How the text about an id outside its table ends. */
+#define STRANGE_ID ": was it made for another table, with another vocabulary?"
+
+/* How the text about a target of another shape ends. */
+#define NO_BROADCAST ": losses do not broadcast; tn_reshape gives it another shape"
+
 /* The error is this code with this text, and is cleared. */
 #define ck_error(code_, text_)                              \
     do {                                                    \

@@ -25,7 +25,8 @@ bool tn__pointwise_shape(tn_tensor *y, tn_reduction r, bool batchmean)
     const tn_tensor *x = y->in[0], *target = y->in[1];
     if (!(batchmean && r == TN_BATCHMEAN) && !check_reduction(y, r)) return false;
     if (!same_shape(x, target))
-        return tn_op_fail(y, TN_ESHAPE, "target is %s, it must be as x %s", TN_STR(target), TN_STR(x));
+        return tn_op_fail(y, TN_ESHAPE, "target is %s, it must be as x %s: losses do not broadcast; tn_reshape gives it "
+                          "another shape", TN_STR(target), TN_STR(x));
     if (r == TN_BATCHMEAN && x->rank == 0)
         return tn_op_fail(y, TN_ESHAPE, "TN_BATCHMEAN divides by the first size, and x is a scalar");
     return r == TN_NONE ? tn_set_shape_like(y, x) : tn_set_shape(y, 0, NULL);
@@ -104,8 +105,8 @@ bool tn__check_labels(const tn_tensor *y, const tn__label_loss *l)
         return tn_op_fail(y, TN_EUSAGE, "labels is NULL, and should hold %lld", (long long)rows);
     for (int64_t r = 0; r < rows; r++)
         if (labels.id[r] != l->options.ignore_index && (labels.id[r] < 0 || labels.id[r] >= classes))
-            return tn_op_fail(y, TN_EINDEX, "label %d at position %lld is outside [0, %lld)", (int)labels.id[r],
-                              (long long)r, (long long)classes);
+            return tn_op_fail(y, TN_EINDEX, "label %d at position %lld is outside [0, %lld): the logits have %lld classes, "
+                              "counted from 0", (int)labels.id[r], (long long)r, (long long)classes, (long long)classes);
     return true;
 }
 

@@ -10,8 +10,8 @@ bool tn__check_ids(const tn_tensor *y, tn_ids ids, int64_t n)
     if (ids.n > 0 && !ids.id) return tn_op_fail(y, TN_EUSAGE, "ids is NULL, and should hold %lld", (long long)ids.n);
     for (int64_t k = 0; k < ids.n; k++)
         if (ids.id[k] < 0 || ids.id[k] >= n)
-            return tn_op_fail(y, TN_EINDEX, "id %d at position %lld is outside [0, %lld)", (int)ids.id[k],
-                              (long long)k, (long long)n);
+            return tn_op_fail(y, TN_EINDEX, "id %d at position %lld is outside [0, %lld): was it made for another table, with "
+                              "another vocabulary?", (int)ids.id[k], (long long)k, (long long)n);
     return true;
 }
 
