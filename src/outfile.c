@@ -100,6 +100,36 @@ void tn__out_write(tn__out *o, const void *bytes, size_t n)
     }
 }
 
+/* ---- numbers, little-endian on any machine ------------------------------------------------------------------------- */
+
+void tn__encode(uint64_t bits, int width, unsigned char *to)
+{
+    for (int i = 0; i < width; i++) to[i] = (unsigned char)(bits >> 8 * i);
+}
+
+static uint64_t bits_of(tn_real x)
+{
+#ifdef TN_DOUBLE
+    uint64_t b;
+#else
+    uint32_t b;
+#endif
+    memcpy(&b, &x, sizeof b);
+    return b;
+}
+
+void tn__out_numbers(tn__out *o, const tn_real *x, int64_t count)
+{
+    unsigned char block[4096];
+    const int width = sizeof(tn_real);
+    int64_t most = (int64_t)sizeof block / width;
+    for (int64_t i = 0; i < count; i += most) {
+        int64_t n = count - i < most ? count - i : most;
+        for (int64_t k = 0; k < n; k++) tn__encode(bits_of(x[i + k]), width, block + k * width);
+        tn__out_write(o, block, (size_t)(n * width));
+    }
+}
+
 /* ---- commit ------------------------------------------------------------------------------------------------------ */
 
 static int sync_fd(int fd)

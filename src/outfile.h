@@ -28,6 +28,12 @@ bool tn__out_open(tn__out *o, const char *path, tn_error *err);
 /* Adds bytes. The first failure stays until the commit. */
 void tn__out_write(tn__out *o, const void *bytes, size_t n);
 
+/* The low bytes of bits, the lowest first. */
+void tn__encode(uint64_t bits, int width, unsigned char *to);
+
+/* Adds numbers in this build's type, little-endian. */
+void tn__out_numbers(tn__out *o, const tn_real *x, int64_t count);
+
 /* Brings what was written to the disk and gives it its name, with the mode of the file that had it before. After a
  * failure that file is as it was, and the new one is gone. */
 bool tn__out_commit(tn__out *o);

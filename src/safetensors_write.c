@@ -164,34 +164,6 @@ static bool collect(contents *c, const tn_params *ps, int n, const tn_meta *meta
 
 /* ---- the file ---------------------------------------------------------------------------------------------------- */
 
-static void encode(uint64_t bits, int width, unsigned char *to)
-{
-    for (int i = 0; i < width; i++) to[i] = (unsigned char)(bits >> 8 * i);
-}
-
-static uint64_t bits_of(tn_real x)
-{
-#ifdef TN_DOUBLE
-    uint64_t b;
-#else
-    uint32_t b;
-#endif
-    memcpy(&b, &x, sizeof b);
-    return b;
-}
-
-static void write_numbers(tn__out *o, const tn_tensor *x)
-{
-    unsigned char block[4096];
-    const int width = sizeof(tn_real);
-    int64_t most = (int64_t)sizeof block / width;
-    for (int64_t i = 0; i < x->n; i += most) {
-        int64_t n = x->n - i < most ? x->n - i : most;
-        for (int64_t k = 0; k < n; k++) encode(bits_of(x->data[i + k]), width, block + k * width);
-        tn__out_write(o, block, (size_t)(n * width));
-    }
-}
-
 static bool write_file(tn_error *err, const char *path, const contents *c, const text *header)
 {
     tn__out *o = tn__malloc(sizeof *o);
@@ -199,10 +171,10 @@ static bool write_file(tn_error *err, const char *path, const contents *c, const
     bool ok = tn__out_open(o, path, err);
     if (ok) {
         unsigned char size[TN__PREFIX];
-        encode(header->n, TN__PREFIX, size);
+        tn__encode(header->n, TN__PREFIX, size);
         tn__out_write(o, size, sizeof size);
         tn__out_write(o, header->at, header->n);
-        for (int i = 0; i < c->n; i++) write_numbers(o, c->tensor[i]);
+        for (int i = 0; i < c->n; i++) tn__out_numbers(o, c->tensor[i]->data, c->tensor[i]->n);
         ok = tn__out_commit(o);
     }
     tn__free(o);

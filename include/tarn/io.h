@@ -1,4 +1,5 @@
-/* io.h: saved models, in the safetensors format: PyTorch loads them as a state_dict, and tarn loads PyTorch's. */
+/* io.h: saved models, in the safetensors format: PyTorch loads them as a state_dict, and tarn loads PyTorch's. Single
+ * arrays, in NumPy's. */
 #ifndef TARN_IO_H
 #define TARN_IO_H
 
@@ -57,6 +58,17 @@ bool tn_load(tn_params *ps, const char *path, unsigned flags);
  * there is no such entry, a value does not fit. */
 bool tn_file_read_ints(tn_file *f, const char *name, int64_t *to, int64_t n);
 bool tn_file_read(tn_file *f, const char *name, tn_real *to, int64_t n);
+
+/* ---- one array, for NumPy ---------------------------------------------------------------------------------------- */
+
+/* An array of numpy.save's as a tensor of tape t that wants no gradient. To keep it for many steps, load it on a tape of its
+ * own, and give tn_const its data. Versions 1.0 to 3.0, little-endian f4, f8, i4 and i8, converted. Io error: no such file.
+ * Format: a damaged header, a file of another length than that says, a number that does not fit. Usage: another type (the
+ * text names it), Fortran's order. */
+tn_tensor *tn_npy_load(tn_tape *t, const char *path);
+
+/* x in this build's type, for numpy.load; written as tn_save writes, all or nothing. NULL is a usage error. */
+bool tn_npy_save(const tn_tensor *x, const char *path, tn_error *err);
 
 #ifdef __cplusplus
 }
