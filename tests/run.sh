@@ -14,6 +14,7 @@ count() { # name, exit status, output file
     passed=$((passed + $4 - $5 - $6)) failed=$((failed + bad))
     [ -z "$line" ] && passed=$((passed + 1))
     [ $bad = 0 ] || { echo "---- $1 (exit $2)"; cat "$3"; }
+    grep '^skipped: ' "$3"
     cat "$3" >> "$log"
 }
 
