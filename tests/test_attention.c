@@ -112,7 +112,7 @@ static const struct misuse {
     tn_code     code;
     const char *text;
 } misuses[] = {
-    {no_q, TN_EUSAGE, "attention: input 0 is NULL, and no earlier error says why"},
+    {no_q, TN_EUSAGE, "attention: input 0 is NULL, and no earlier error says why" UNMADE},
     {only_k, TN_EUSAGE, "attention: k and v come both, or neither of them"},
     {only_v, TN_EUSAGE, "attention: k and v come both, or neither of them"},
     {flat_q, TN_ESHAPE, "attention: q is (3, 4), it must be (batch, length, heads * head)"},
