@@ -1,6 +1,8 @@
 # make            the libraries (build/) and the programs (examples/)
 # make run        trains examples/classify on the bundled text and labels some sentences
 # make test       builds and runs every test           make test SAN=1   under ASan and UBSan
+# make bench      tarn beside its peers, about 10 minutes; BENCH="gemm gpt" runs those parts
+# make sweep      every float through exp, log, tanh, erf and sigmoid, against libm in double precision; about 10 minutes
 # make lint       warnings of gcc and clang as errors, static analysis, headers as C++
 # make docs       the headers as pages, build/docs/html/index.html
 # make picture    examples/classifier.svg, by Graphviz from README.md's classifier
@@ -155,6 +157,15 @@ test: tools
 
 .PHONY: test-programs
 test-programs: $(TEST_PROGRAMS) $(if $(SAN),,all)
+
+# ---- every float through every elementary function -------------------------------------------------------------------
+
+$(B)/float/tests/sweep: $(B)/float/tests/sweep.o $(LIB)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+
+.PHONY: sweep
+sweep: $(B)/float/tests/sweep
+	$<
 
 # ---- benchmarks: tarn beside its peers, all parts or BENCH="gemm gpt" ----------------------------------------------------
 
