@@ -64,7 +64,7 @@ static text_data counted(text_encoder *e)
     static const char *const texts[] = {"", "x", "x x", "x x x"};
     text_data                d = {.err = &err};
 
-    ck_assert(text_encoder_learn(e, text_span_of("x"), &err) && text_vocabulary_prune(&e->words, 1, &err));
+    ck_assert(text_encoder_learn(e, &d.ids.tokens, text_span_of("x"), &err) && text_vocabulary_prune(&e->words, 1, &err));
     for (int i = 0; i < 10; i++) ck_assert(text_data_add(&d, e, text_span_of(texts[i % 4]), i % 4));
     return d;
 }
@@ -111,6 +111,34 @@ START_TEST(batches)
     text_data_clear(&d);
     ck_assert(!text_next(&d, 10, &b) && d.n == 0);
     text_data_free(&d);
+    text_encoder_free(&e);
+}
+END_TEST
+
+/* More than a round of texts, of 0 to 6 tokens: as text by text, with any number of threads. */
+START_TEST(encoded_alike_by_any_number_of_threads)
+{
+    enum { N = 20000 };
+    static const char *const words[] = {"a", "bb", "嗎", "ccc", "a bb", "", "x y z a bb ccc"};
+    text_encoder             e = {.settings = {TEXT_MIXED, 2, 4, 1000}};
+    text_data                one_by_one = {.err = &err};
+    text_corpus              c = {.texts = malloc(N * sizeof *c.texts), .labels = malloc(N * sizeof *c.labels), .n = N};
+
+    for (int i = 0; i < N; i++) c.texts[i] = text_span_of(words[i * 31 % 101 % 7]), c.labels[i] = i % 3;
+    ck_assert(text_corpus_learn(&c, &e, 1, &err));
+    for (int i = 0; i < N; i++) ck_assert(text_data_add(&one_by_one, &e, c.texts[i], c.labels[i]));
+    for (int threads = 1; threads <= 8; threads = 2 * threads + 1) {
+        text_data d = {.err = &err};
+        tn_set_threads(threads);
+        ck_assert(text_data_encode(&d, &c, &e));
+        ck_assert(d.n == N && d.ids.n == one_by_one.ids.n);
+        ck_assert_int_eq(memcmp(d.ids.id, one_by_one.ids.id, (size_t)d.ids.n * sizeof *d.ids.id), 0);
+        ck_assert_int_eq(memcmp(d.labels, one_by_one.labels, N * sizeof *d.labels), 0);
+        ck_assert_int_eq(memcmp(d.offsets, one_by_one.offsets, (N + 1) * sizeof *d.offsets), 0);
+        text_data_free(&d);
+    }
+    text_data_free(&one_by_one);
+    text_corpus_free(&c);
     text_encoder_free(&e);
 }
 END_TEST
@@ -273,6 +301,7 @@ static void add(TCase *c)
     tcase_add_test(c, labels_in_the_order_of_their_bytes);
     tcase_add_test(c, no_text_at_all);
     tcase_add_test(c, batches);
+    tcase_add_test(c, encoded_alike_by_any_number_of_threads);
     tcase_add_test(c, scores);
     tcase_add_test(c, model_file_there_and_back);
     tcase_add_loop_test(c, hostile_metadata, 0, sizeof bad_meta / sizeof *bad_meta);

@@ -175,14 +175,14 @@ START_TEST(ids_of_a_text)
     text_encoder e = {.settings = {TEXT_MIXED, 1, 0, 1000}};
     text_ids     ids = {0};
 
-    ck_assert(text_encoder_learn(&e, text_span_of("你好好嗎嗎 嗎"), &err) && text_vocabulary_prune(&e.words, 1, &err));
+    ck_assert(text_encoder_learn(&e, &ids.tokens, text_span_of("你好好嗎嗎 嗎"), &err) && text_vocabulary_prune(&e.words, 1, &err));
     ck_assert_int_eq(text_encoder_rows(&e), 3);
     ck_assert(text_encode(&e, text_span_of("你嗎嗎好?也"), &ids, &err));
     ck_assert_int_eq(ids.n, 4); /* most frequent first: 嗎 0, 好 1, 你 2 */
     ck_assert(ids.id[0] == 2 && ids.id[1] == 0 && ids.id[2] == 0 && ids.id[3] == 1);
     ck_assert(text_encode(&e, text_span_of(""), &ids, &err));
     ck_assert_int_eq(ids.n, 4);
-    free(ids.id);
+    text_ids_free(&ids);
     text_encoder_free(&e);
 }
 END_TEST
@@ -192,7 +192,7 @@ START_TEST(ngrams_of_unknown_tokens_too)
     text_encoder e = {.settings = {TEXT_MIXED, 3, 0, 1000}};
     text_ids     ids = {0}, again = {0}, other = {0};
 
-    ck_assert(text_encoder_learn(&e, text_span_of("b"), &err) && text_vocabulary_prune(&e.words, 1, &err));
+    ck_assert(text_encoder_learn(&e, &ids.tokens, text_span_of("b"), &err) && text_vocabulary_prune(&e.words, 1, &err));
     ck_assert_int_eq(text_encoder_rows(&e), 1001);
     ck_assert(text_encode(&e, text_span_of("a b c d"), &ids, &err));
     ck_assert_int_eq(ids.n, 1 + 3 + 2);
@@ -202,9 +202,9 @@ START_TEST(ngrams_of_unknown_tokens_too)
     ck_assert(again.n == ids.n && memcmp(again.id, ids.id, 6 * sizeof *ids.id) == 0);
     ck_assert(text_encode(&e, text_span_of("a c b d"), &other, &err));
     ck_assert_int_ne(memcmp(other.id, ids.id, 6 * sizeof *ids.id), 0);
-    free(ids.id);
-    free(again.id);
-    free(other.id);
+    text_ids_free(&ids);
+    text_ids_free(&again);
+    text_ids_free(&other);
     text_encoder_free(&e);
 }
 END_TEST
@@ -221,8 +221,8 @@ START_TEST(pieces_of_words)
     ck_assert_int_eq(longer.n, 5);
     ck_assert(text_encode(&e, text_span_of("ab"), &longer, &err));
     ck_assert(longer.n == 7 && memcmp(longer.id + 5, ids.id, 2 * sizeof *ids.id) == 0);
-    free(ids.id);
-    free(longer.id);
+    text_ids_free(&ids);
+    text_ids_free(&longer);
     text_encoder_free(&e);
 }
 END_TEST
@@ -241,7 +241,7 @@ START_TEST(room_for_the_most_ids)
         for (int i = 0; i < n; i++) word[i] = 'a';
         ck_assert(text_encode(&e, (text_span){word, (size_t)n}, &ids, &err));
         ck_assert_int_le(ids.n, ids.room);
-        free(ids.id);
+        text_ids_free(&ids);
         text_encoder_free(&e);
     }
 }

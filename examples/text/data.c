@@ -1,6 +1,8 @@
 /* data.c: labelled texts as one compact array of ids, and batches of it. */
 #include "data.h"
 
+#include <tarn/op.h>
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,14 +102,17 @@ bool text_corpus_sort_labels(text_corpus *c, text_vocabulary *names, tn_error *e
 
 bool text_corpus_learn(const text_corpus *c, text_encoder *e, int64_t min_count, tn_error *err)
 {
-    for (int64_t i = 0; i < c->n; i++)
-        if (!text_encoder_learn(e, c->texts[i], err)) return false;
-    return text_vocabulary_prune(&e->words, min_count, err);
+    text_tokens tokens = {0};
+    bool        ok = true;
+
+    for (int64_t i = 0; ok && i < c->n; i++) ok = text_encoder_learn(e, &tokens, c->texts[i], err);
+    text_tokens_free(&tokens);
+    return ok && text_vocabulary_prune(&e->words, min_count, err);
 }
 
 /* ---- as ids ---------------------------------------------------------------------------------------------------- */
 
-bool text_data_add(text_data *d, text_encoder *e, text_span text, int32_t label)
+bool text_data_add(text_data *d, const text_encoder *e, text_span text, int32_t label)
 {
     if (!text_reserve(&d->offsets, &d->offsets_room, d->n + 2, sizeof *d->offsets, d->err) ||
         !text_reserve(&d->labels, &d->labels_room, d->n + 1, sizeof *d->labels, d->err) ||
@@ -119,13 +124,6 @@ bool text_data_add(text_data *d, text_encoder *e, text_span text, int32_t label)
     return true;
 }
 
-bool text_data_encode(text_data *d, const text_corpus *c, text_encoder *e)
-{
-    for (int64_t i = 0; i < c->n; i++)
-        if (!text_data_add(d, e, c->texts[i], c->labels[i])) return false;
-    return true;
-}
-
 void text_data_clear(text_data *d)
 {
     d->n = d->ids.n = d->next = 0;
@@ -133,14 +131,79 @@ void text_data_clear(text_data *d)
 
 void text_data_free(text_data *d)
 {
-    free(d->ids.id);
+    text_ids_free(&d->ids);
     free(d->offsets);
     free(d->labels);
     free(d->order);
-    free(d->batch.id);
+    text_ids_free(&d->batch);
     free(d->batch_offsets);
     free(d->batch_labels);
     *d = (text_data){.err = d->err};
+}
+
+/* Texts are encoded in rounds of many pieces, each piece by whichever thread is free, and joined in their order. */
+enum { PIECE = 64, PIECES = 16 };
+
+typedef struct text_round {
+    const text_corpus  *corpus;
+    const text_encoder *encoder;
+    int64_t             begin;
+    text_data           piece[PIECES];
+    tn_error            err[PIECES];
+} text_round;
+
+static void encode_piece(int64_t begin, int64_t end, void *arg)
+{
+    text_round        *r = arg;
+    const text_corpus *c = r->corpus;
+    text_data         *piece = &r->piece[begin / PIECE];
+
+    text_data_clear(piece);
+    for (int64_t i = r->begin + begin; i < r->begin + end; i++)
+        if (!text_data_add(piece, r->encoder, c->texts[i], c->labels[i])) return;
+}
+
+/* Adds the texts of piece, or takes its error. */
+static bool join(text_data *d, const text_data *piece)
+{
+    int64_t n = d->n + piece->n, n_ids = d->ids.n + piece->ids.n;
+
+    if (piece->err->code) return tn_fail(d->err, piece->err->code, "%s", piece->err->text);
+    if (!text_reserve(&d->offsets, &d->offsets_room, n + 1, sizeof *d->offsets, d->err) ||
+        !text_reserve(&d->labels, &d->labels_room, n, sizeof *d->labels, d->err) ||
+        !text_reserve(&d->ids.id, &d->ids.room, n_ids, sizeof *d->ids.id, d->err))
+        return false;
+    if (piece->ids.n) memcpy(d->ids.id + d->ids.n, piece->ids.id, (size_t)piece->ids.n * sizeof *piece->ids.id);
+    memcpy(d->labels + d->n, piece->labels, (size_t)piece->n * sizeof *piece->labels);
+    for (int64_t i = 0; i <= piece->n; i++) d->offsets[d->n + i] = d->ids.n + piece->offsets[i];
+    d->n = n;
+    d->ids.n = n_ids;
+    return true;
+}
+
+static bool encode_round(text_data *d, text_round *r)
+{
+    int64_t left = r->corpus->n - r->begin, n = left < PIECE * PIECES ? left : PIECE * PIECES;
+
+    tn_parallel_for(n, PIECE, encode_piece, r);
+    for (int64_t k = 0; k * PIECE < n; k++)
+        if (!join(d, &r->piece[k])) return false;
+    return true;
+}
+
+bool text_data_encode(text_data *d, const text_corpus *c, const text_encoder *e)
+{
+    text_round *r = calloc(1, sizeof *r);
+    bool        ok = r != NULL;
+
+    if (!ok) return tn_fail(d->err, TN_EMEMORY, "out of memory: no room for a round of texts");
+    r->corpus = c;
+    r->encoder = e;
+    for (int k = 0; k < PIECES; k++) r->piece[k].err = &r->err[k];
+    for (; ok && r->begin < c->n; r->begin += PIECE * PIECES) ok = encode_round(d, r);
+    for (int k = 0; k < PIECES; k++) text_data_free(&r->piece[k]);
+    free(r);
+    return ok;
 }
 
 text_batch text_data_all(const text_data *d)

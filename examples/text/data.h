@@ -53,10 +53,12 @@ typedef struct text_batch {
     tn_ids  labels;
 } text_batch;
 
-bool text_data_add(text_data *d, text_encoder *e, text_span text, int32_t label);
-bool text_data_encode(text_data *d, const text_corpus *c, text_encoder *e); /* all of c */
-void text_data_clear(text_data *d);                                         /* keeps its room */
+bool text_data_add(text_data *d, const text_encoder *e, text_span text, int32_t label);
+void text_data_clear(text_data *d); /* keeps its room */
 void text_data_free(text_data *d);
+
+/* Adds all of c, on all threads; the ids do not depend on how many there are. */
+bool text_data_encode(text_data *d, const text_corpus *c, const text_encoder *e);
 
 /* All texts as one batch, in their order. */
 text_batch text_data_all(const text_data *d);

@@ -7,10 +7,16 @@
 void text_encoder_free(text_encoder *e)
 {
     text_vocabulary_free(&e->words);
-    text_tokens_free(&e->tokens);
-    free(e->hash);
-    free(e->word);
     *e = (text_encoder){.settings = e->settings};
+}
+
+void text_ids_free(text_ids *ids)
+{
+    text_tokens_free(&ids->tokens);
+    free(ids->id);
+    free(ids->hash);
+    free(ids->word);
+    *ids = (text_ids){0};
 }
 
 int64_t text_encoder_rows(const text_encoder *e)
@@ -18,12 +24,12 @@ int64_t text_encoder_rows(const text_encoder *e)
     return e->words.n + (e->settings.ngrams > 1 || e->settings.subwords ? e->settings.buckets : 0);
 }
 
-bool text_encoder_learn(text_encoder *e, text_span text, tn_error *err)
+bool text_encoder_learn(text_encoder *e, text_tokens *tokens, text_span text, tn_error *err)
 {
     text_token token;
 
-    if (!text_tokens_begin(&e->tokens, e->settings.kind, text, err)) return false;
-    while (text_tokens_next(&e->tokens, &token))
+    if (!text_tokens_begin(tokens, e->settings.kind, text, err)) return false;
+    while (text_tokens_next(tokens, &token))
         if (text_vocabulary_add(&e->words, token, err) < 0) return false;
     return true;
 }
@@ -45,9 +51,9 @@ static int64_t next_character(const char *s, int64_t i)
 
 /* The pieces of <word>, but for the whole of it; what spelling tricks leave of a word is still there. A word has two
  * characters or more. */
-static void encode_pieces(text_encoder *e, text_span word, text_ids *ids)
+static void encode_pieces(const text_encoder *e, text_span word, text_ids *ids)
 {
-    char   *s = e->word;
+    char   *s = ids->word;
     int64_t n = (int64_t)word.n + 2;
 
     s[0] = '<';
@@ -64,17 +70,17 @@ static void encode_pieces(text_encoder *e, text_span word, text_ids *ids)
 }
 
 /* Single tokens: the known ones become ids; all of their hashes are kept. Returns how many there were. */
-static int64_t encode_tokens(text_encoder *e, text_ids *ids)
+static int64_t encode_tokens(const text_encoder *e, text_ids *ids)
 {
     bool       pieces = e->settings.subwords && e->settings.kind != TEXT_CHAR;
     text_token token;
     int64_t    n = 0;
 
-    while (text_tokens_next(&e->tokens, &token)) {
+    while (text_tokens_next(&ids->tokens, &token)) {
         int32_t id = text_vocabulary_find(&e->words, token);
         if (id >= 0) ids->id[ids->n++] = id;
         if (pieces) encode_pieces(e, token.text, ids);
-        e->hash[n++] = token.hash;
+        ids->hash[n++] = token.hash;
     }
     return n;
 }
@@ -83,9 +89,9 @@ static int64_t encode_tokens(text_encoder *e, text_ids *ids)
 static void encode_ngrams(const text_encoder *e, int64_t n, text_ids *ids)
 {
     for (int64_t i = 0; i < n; i++) {
-        uint64_t hash = e->hash[i];
+        uint64_t hash = ids->hash[i];
         for (int64_t j = i + 1; j < n && j < i + e->settings.ngrams; j++) {
-            hash = hash * 0x9E3779B97F4A7C15u + e->hash[j];
+            hash = hash * 0x9E3779B97F4A7C15u + ids->hash[j];
             ids->id[ids->n++] = bucket_of(e, hash);
         }
     }
@@ -98,13 +104,13 @@ static int64_t most_ids(const text_settings *s, int64_t n)
     return n * (s->ngrams + 2 * (s->subwords ? s->subwords - TEXT_MIN_PIECE + 1 : 0));
 }
 
-bool text_encode(text_encoder *e, text_span text, text_ids *ids, tn_error *err)
+bool text_encode(const text_encoder *e, text_span text, text_ids *ids, tn_error *err)
 {
     int64_t n = (int64_t)text.n;
 
-    if (!text_tokens_begin(&e->tokens, e->settings.kind, text, err) ||
-        !text_reserve(&e->hash, &e->hash_room, n, sizeof *e->hash, err) ||
-        !text_reserve(&e->word, &e->word_room, n + 8, 1, err) ||
+    if (!text_tokens_begin(&ids->tokens, e->settings.kind, text, err) ||
+        !text_reserve(&ids->hash, &ids->hash_room, n, sizeof *ids->hash, err) ||
+        !text_reserve(&ids->word, &ids->word_room, n + 8, 1, err) ||
         !text_reserve(&ids->id, &ids->room, ids->n + most_ids(&e->settings, n), sizeof *ids->id, err))
         return false;
     encode_ngrams(e, encode_tokens(e, ids), ids);

@@ -18,25 +18,28 @@ typedef struct text_settings {
 typedef struct text_encoder {
     text_settings   settings;
     text_vocabulary words;
-    text_tokens     tokens; /* room that is used again and again */
-    uint64_t       *hash;   /* of this text's tokens */
-    char           *word;   /* a word between its marks */
-    int64_t         hash_room, word_room;
 } text_encoder; /* starts as {.settings = ...} */
 
 void    text_encoder_free(text_encoder *e);
 int64_t text_encoder_rows(const text_encoder *e); /* how many ids there are: the table's rows */
 
-/* An array of ids that grows; starts as {0}. */
+/* An array of ids that grows, and the room that making them takes again and again; starts as {0}. Each thread has its
+ * own, the encoder they share. */
 typedef struct text_ids {
-    int32_t *id;
-    int64_t  n, room;
+    int32_t    *id;
+    int64_t     n, room;
+    text_tokens tokens;
+    uint64_t   *hash; /* of this text's tokens */
+    char       *word; /* a word between its marks */
+    int64_t     hash_room, word_room;
 } text_ids;
 
+void text_ids_free(text_ids *ids);
+
 /* Counts the tokens of a text into the vocabulary: the pass before. */
-bool text_encoder_learn(text_encoder *e, text_span text, tn_error *err);
+bool text_encoder_learn(text_encoder *e, text_tokens *tokens, text_span text, tn_error *err);
 
 /* Appends the ids of a text to ids. */
-bool text_encode(text_encoder *e, text_span text, text_ids *ids, tn_error *err);
+bool text_encode(const text_encoder *e, text_span text, text_ids *ids, tn_error *err);
 
 #endif
