@@ -2,7 +2,7 @@
 # make run        trains examples/classify on the bundled text and labels some sentences
 # make test       builds and runs every test           make test SAN=1   under ASan and UBSan
 # make bench      tarn beside its peers, about 10 minutes; BENCH="gemm gpt" runs those parts
-# make sweep      every float through exp, log, tanh, erf and sigmoid, against libm in double precision; about 10 minutes
+# make sweep      every float through exp, log, tanh, erf and sigmoid, against libm in double precision; about 20 minutes
 # make lint       warnings of gcc and clang as errors, static analysis, headers as C++
 # make docs       the headers as pages, build/docs/html/index.html
 # make picture    examples/classifier.svg, by Graphviz from README.md's classifier

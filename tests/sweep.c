@@ -1,4 +1,4 @@
-/* sweep.c: every float through every elementary function at every instruction set (about ten minutes).
+/* sweep.c: every float through every elementary function at every instruction set (about twenty minutes).
  * `make sweep`. */
 #include <stdio.h>
 #include <stdlib.h>
