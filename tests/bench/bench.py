@@ -4,7 +4,8 @@ usage: bench.py [--build DIR] [--repeats N] [--cpu] [PART...]
 
 PART: gemm overhead mlp gpt wide embedding classify threads growth; all of them without one. In each part tarn and its
 peers are warm processes that take turns, one repeat each a round; a row shows the median of the rounds and, for tarn,
-the least and the greatest. Prints the tables and writes them to DIR/bench.json. Peers that are missing are named and
+the least and the greatest. Prints the tables, beneath each why rows of it fall short, and writes them to
+DIR/bench.json. Peers that are missing are named and
 skipped; tests/bench/setup.sh installs them. --cpu measures processor time, for a look at one thread on a busy
 machine.
 """
@@ -22,6 +23,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+from why import why
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -774,10 +777,13 @@ def main():
     for name in options.parts or PARTS:
         run_part(run, name)
     for table in dict.fromkeys(r.table for r in run.rows):
-        print("\n" + table_text(table, [r for r in run.rows if r.table == table]))
+        rows = [r for r in run.rows if r.table == table]
+        print("\n" + table_text(table, rows) + "\n")
+        for reason in why(table, [r.work for r in rows if r.reached() is False]):
+            print(f"- {reason}")
     print("\n" + ", ".join(str(v) for v in machine_facts().values()))
-    for name, why in run.missing.items():
-        print(f"missing: {name} ({why}): tests/bench/setup.sh installs the peers")
+    for name, how in run.missing.items():
+        print(f"missing: {name} ({how}): tests/bench/setup.sh installs the peers")
     print("\n".join(run.notes))
     with open(os.path.join(options.build, "bench.json"), "w") as f:
         json.dump(as_json(run), f, indent=1, ensure_ascii=False)
