@@ -241,7 +241,7 @@ static void check_param(misfits *m, const tn_tensor *x, tn__entry *e)
     memcpy(given.size, e->shape.at, sizeof given.size);
     if (given.rank != x->rank || memcmp(given.size, x->size, (size_t)x->rank * sizeof *x->size) != 0)
         snprintf(what, sizeof what, "is %s, the model wants %s", TN_STR(&given), TN_STR(x));
-    else if (!e->dtype->to_real)
+    else if (!e->dtype->to_real && !(e->dtype->to_int && tn_is_buffer(x)))
         snprintf(what, sizeof what, "is of type %s, the model wants F32, F64, F16 or BF16", e->dtype_name);
     else return;
     add_misfit(m, x->name, what);
@@ -265,6 +265,22 @@ static bool check_fit(tn_file *f, const tn_params *ps, unsigned flags)
 
 /* ---- loading ----------------------------------------------------------------------------------------------------- */
 
+/* A buffer may stand there in integers: PyTorch counts batches so. */
+static bool read_integers(const tn_file *f, const tn__entry *e, tn_real *to)
+{
+    int64_t *whole = tn__malloc((size_t)e->n * sizeof *whole);
+    if (!whole) return tn__file_fail(f, TN_EMEMORY, "out of memory for %lld numbers", (ll)e->n);
+    bool ok = read_numbers(f, e, whole);
+    for (int64_t i = 0; i < e->n && ok; i++) to[i] = (tn_real)whole[i];
+    tn__free(whole);
+    return ok;
+}
+
+static bool read_values(const tn_file *f, const tn__entry *e, tn_real *to)
+{
+    return e->dtype->to_real ? read_numbers(f, e, to) : read_integers(f, e, to);
+}
+
 /* All numbers come to a place of their own first: a file that turns out unreadable in its middle changes nothing. */
 static bool load_values(const tn_file *f, tn_params *ps)
 {
@@ -276,7 +292,7 @@ static bool load_values(const tn_file *f, tn_params *ps)
     bool ok = true;
     for (int i = 0; i < tn_params_count(ps) && ok; i++) {
         const tn_tensor *x = tn_params_at(ps, i);
-        ok = read_numbers(f, find(f, x->name), to);
+        ok = read_values(f, find(f, x->name), to);
         to += x->n;
     }
     to = all;

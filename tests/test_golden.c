@@ -163,6 +163,13 @@ static tn_tensor *run_rms_norm(run *r)
     return tn_rms_norm(r->t, r->in[0], r->in[1], r->option[0]);
 }
 
+/* training, momentum, eps */
+static tn_tensor *run_batch_norm(run *r)
+{
+    const tn_batch_norm_options options = {r->option[0] != 0, r->option[1], r->option[2]};
+    return tn_batch_norm(r->t, r->in[0], r->in[1], r->in[2], (tn_batch_statistics){r->in[3], r->in[4], NULL}, options);
+}
+
 static tn_tensor *run_cross_entropy(run *r)
 {
     return tn_cross_entropy(r->t, r->in[0], r->ids);
@@ -240,6 +247,20 @@ static tn_tensor *run_nn_layer_norm(run *r)
     take_place(r, 1, l.weight);
     take_place(r, 2, l.bias);
     return nn_layer_norm_forward(&l, r->t, r->in[0]);
+}
+
+/* momentum */
+static tn_tensor *run_nn_batch_norm1d(run *r)
+{
+    nn_batch_norm1d b;
+    nn_batch_norm1d_init(&b, r->ps, "layer", r->in[1]->n);
+    b.momentum = r->option[0];
+    take_place(r, 1, b.weight);
+    take_place(r, 2, b.bias);
+    take_place(r, 3, b.running.mean);
+    take_place(r, 4, b.running.var);
+    take_place(r, 5, b.running.count);
+    return nn_batch_norm1d_forward(&b, r->t, r->in[0]);
 }
 
 static tn_tensor *run_nn_dropout(run *r)
@@ -365,6 +386,7 @@ static const golden_op ops[] = {
     {.name = "attention", .run = run_attention},
     {.name = "layer_norm", .run = run_layer_norm},
     {.name = "rms_norm", .run = run_rms_norm},
+    {.name = "batch_norm", .run = run_batch_norm},
     {.name = "dropout", .number = tn_dropout},
     {.name = "cross_entropy", .run = run_cross_entropy},
     {.name = "cross_entropy_with", .run = run_cross_entropy_with},
@@ -378,6 +400,7 @@ static const golden_op ops[] = {
     {.name = "nn_linear", .run = run_nn_linear},
     {.name = "nn_linear_no_bias", .run = run_nn_linear_no_bias},
     {.name = "nn_layer_norm", .run = run_nn_layer_norm},
+    {.name = "nn_batch_norm1d", .run = run_nn_batch_norm1d},
     {.name = "nn_dropout", .run = run_nn_dropout},
     {.name = "nn_embedding", .run = run_nn_embedding},
     {.name = "nn_embedding_init_from", .run = run_nn_embedding_init_from},
@@ -509,6 +532,9 @@ static void compare_gradients(const golden_op *op, run *r, golden_report *report
         char what[32];
         snprintf(what, sizeof what, "gradient %d", i);
         if (r->c->wants[i]) golden_compare(report, where, what, tn_grad_data(r->in[i]), &r->c->grad[i], tol);
+    }
+    tn_params_commit(r->ps);
+    for (int i = 0; i < r->c->n_in; i++) {
         if (r->c->after[i].given) {
             golden_compare(report, where, "the input afterwards", r->in[i]->data, &r->c->after[i], forward_tol);
         }

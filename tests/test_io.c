@@ -478,6 +478,22 @@ END_TEST
 
 /* ---- does it fit? ------------------------------------------------------------------------------------------------ */
 
+/* As PyTorch has num_batches_tracked. */
+START_TEST(a_buffer_may_be_there_in_integers)
+{
+    const unsigned char data[] = {0, 1, 0, 0, 0, 0, 0, 0, 7, 9};
+    bytes b = make_file("{" ENTRY("norm.batches", "I64", "[]", "[0,8]") "," ENTRY("few", "U8", "[2]", "[8,10]") "}", 10, data);
+    tn_tensor *count = tn_buffer(ps, TN_SCALAR, tn_constant(3), "norm.batches");
+    tn_tensor *few = tn_buffer(ps, TN_DIMS(2), tn_constant(3), "few");
+    tn_file *f = parse(b);
+    ck_assert_msg(tn_file_load(f, ps, TN_STRICT), "%s", err.text);
+    ck_assert_double_eq(tn_item(count), 256);
+    ck_assert(few->data[0] == 7 && few->data[1] == 9);
+    tn_file_close(f);
+    free(b.at);
+}
+END_TEST
+
 START_TEST(all_that_does_not_fit_is_named_at_once)
 {
     bytes b = make_file("{" ENTRY("fc.weight", "F32", "[2,1]", "[0,8]") "," ENTRY("step", "I64", "[]", "[8,16]") ","
@@ -863,6 +879,7 @@ static void add(TCase *c)
     tcase_add_test(c, a_file_cut_at_any_byte_is_refused);
     tcase_add_test(c, a_file_with_any_byte_changed_does_no_harm);
     tcase_add_test(c, many_tensors);
+    tcase_add_test(c, a_buffer_may_be_there_in_integers);
     tcase_add_test(c, all_that_does_not_fit_is_named_at_once);
     tcase_add_test(c, one_wrong_shape);
     tcase_add_test(c, more_than_a_text_can_hold);

@@ -296,6 +296,15 @@ static void try_layer_norm(tn_params *params, const char *name, int64_t size)
     ck_assert_ptr_null(nn_layer_norm_forward(&l, t, tn_scalar(t, 1)));
 }
 
+static void try_batch_norm(tn_params *params, const char *name, int64_t size)
+{
+    nn_batch_norm1d b;
+    memset(&b, 0x55, sizeof b);
+    nn_batch_norm1d_init(&b, params, name, size);
+    ck_assert(!b.weight && !b.bias && !b.running.mean && !b.running.var && !b.running.count);
+    ck_assert_ptr_null(nn_batch_norm1d_forward(&b, t, tn_scalar(t, 1)));
+}
+
 static void try_embedding(tn_params *params, const char *name, int64_t size)
 {
     nn_embedding e;
@@ -317,7 +326,8 @@ static void try_embedding_bag(tn_params *params, const char *name, int64_t size)
 }
 
 typedef void attempt(tn_params *, const char *, int64_t);
-static attempt *const attempts[] = {try_linear, try_plain_linear, try_layer_norm, try_embedding, try_embedding_bag};
+static attempt *const attempts[] = {try_linear, try_plain_linear, try_layer_norm, try_batch_norm, try_embedding,
+                                    try_embedding_bag};
 enum { ATTEMPTS = sizeof attempts / sizeof *attempts };
 
 /* The params have an error of their own here: the tape's must not be needed for the forward to fail. */

@@ -53,6 +53,19 @@ typedef struct nn_layer_norm {
 void nn_layer_norm_init(nn_layer_norm *l, tn_params *ps, const char *name, int64_t dim);
 tn_tensor *nn_layer_norm_forward(const nn_layer_norm *l, tn_tape *t, tn_tensor *x);
 
+/* Each of dim channels of x (batch, dim) or (batch, dim, length) over the rest: under TN_TRAIN by the batch's statistics,
+ * of which "<name>.running_mean", "<name>.running_var" and "<name>.num_batches_tracked" (buffers) keep a moving average,
+ * else by those. weight 1, bias 0, momentum 0.1, eps 1e-5. More dimensions are fine: PyTorch's BatchNorm2d and 3d. What
+ * a training step finds out is committed by optim_step. */
+typedef struct nn_batch_norm1d {
+    tn_tensor          *weight, *bias;
+    tn_batch_statistics running;
+    double              momentum, eps;
+} nn_batch_norm1d;
+
+void nn_batch_norm1d_init(nn_batch_norm1d *b, tn_params *ps, const char *name, int64_t dim);
+tn_tensor *nn_batch_norm1d_forward(const nn_batch_norm1d *b, tn_tape *t, tn_tensor *x);
+
 /* Zeroes with probability p while training; no parameters. */
 typedef struct nn_dropout {
     double p;

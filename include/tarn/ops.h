@@ -172,6 +172,26 @@ tn_tensor *tn_layer_norm(tn_tape *t, tn_tensor *x, tn_tensor *weight, tn_tensor 
 /* x / sqrt(mean x^2 + eps) * weight over the last dimension; weight (D) or NULL. Zhang and Sennrich 2019. */
 tn_tensor *tn_rms_norm(tn_tape *t, tn_tensor *x, tn_tensor *weight, double eps);
 
+typedef struct tn_batch_norm_options {
+    bool   training; /* by the batch's own statistics, else by the running ones; true */
+    double momentum; /* running += momentum (the batch's - running); 0.1 */
+    double eps;      /* 1e-5 */
+} tn_batch_norm_options;
+tn_batch_norm_options tn_batch_norm_defaults(void);
+
+/* Running mean and var (C), and a number that counts the batches: buffers, or NULL. */
+typedef struct tn_batch_statistics {
+    tn_tensor *mean, *var, *count;
+} tn_batch_statistics;
+
+/* (x - mean) / sqrt(var + eps) * weight + bias for each channel of x (N, C, ...), over all other dimensions (biased
+ * variance). weight and bias (C), or NULL. With training, it moves the running statistics towards the batch's (their var
+ * is that of a sample, n - 1): proposed, so it is optim_step that changes them; of two uses in one step, one counts.
+ * Shape error: one value per channel in training. Usage: not training, and no running statistics; momentum outside
+ * [0, 1]. PyTorch's batch_norm; Ioffe and Szegedy 2015. */
+tn_tensor *tn_batch_norm(tn_tape *t, tn_tensor *x, tn_tensor *weight, tn_tensor *bias, tn_batch_statistics running,
+                         tn_batch_norm_options options);
+
 /* Under TN_TRAIN: each element 0 with probability p, else x / (1 - p); otherwise x. Usage: p outside [0, 1]. */
 tn_tensor *tn_dropout(tn_tape *t, tn_tensor *x, double p);
 

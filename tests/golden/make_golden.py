@@ -13,7 +13,7 @@
     dy 2 3                           the gradient from above
     y 2 3                            what the forward pass gives
     grad 0 4 3                       the gradient of in 0
-    after 0 4 3                      what in 0 holds afterwards, where the op writes it
+    after 0 4 3                      what in 0 holds afterwards, where the op writes it (a buffer: after the commit)
     end
 
 Inputs are numbers that a float holds exactly, so that both builds compute on the same ones. Each case draws them from
@@ -83,7 +83,7 @@ class Rnd:
 
 def case(op, name, f, inputs, options=(), ids=None, offsets=None, const=(), mode=None, after=None, dy=None):
     """Computes and keeps one case. f(*tensors) -> tensor; inputs: arrays or None (absent); const: places of inputs
-    that get no gradient (True: none does); after: computes what input 0 holds afterwards."""
+    that get no gradient (True: none does); after: computes what input 0 holds afterwards, or a dict of what inputs do."""
     leaves = []
     for i, x in enumerate(inputs):
         wants = x is not None and const is not True and i not in const
@@ -115,8 +115,10 @@ def case(op, name, f, inputs, options=(), ids=None, offsets=None, const=(), mode
     lines += array('y', y.detach(), result)
     for i, g in zip(wanted, grads if wanted else ()):
         lines += array('grad %d' % i, np.zeros(leaves[i].shape) if g is None else g, result)
-    if after is not None:
-        lines += array('after 0', after(leaves[0].detach().clone()), result)
+    if callable(after):
+        after = {0: after(leaves[0].detach().clone())}
+    for i, x in (after or {}).items():
+        lines += array('after %d' % i, x, result)
     files.setdefault(op, []).append('\n'.join(lines + ['end']))
 
 
@@ -709,6 +711,24 @@ def make_norms():
     case('rms_norm', 'zeros', lambda v: rms_norm(v, None, 1e-5), [np.zeros((2, 4))], (1e-5,))
     case('rms_norm', 'eps 0.25', lambda v: rms_norm(v, None, 0.25), [x], (0.25,))
     case('rms_norm', 'large', lambda v: rms_norm(v, None, 1e-5), [x * 8192], (1e-5,))
+    for shape in ((5, 3), (2, 3, 4), (33, 7), (2, 2, 3, 2), (3, 1), (1, 2, 2), (0, 3), (2, 3, 0), (3, 70), (1, 1, 520)):
+        for training, given in ((True, 'weight and bias'), (True, 'weight'), (True, 'nothing'),
+                                (False, 'weight and bias'), (False, 'nothing')):
+            name = '%s, %s, %s' % (shape_name(shape), 'training' if training else 'running', given)
+            if given != 'weight and bias' and np.prod(shape) > 24:
+                continue
+            r, n = Rnd('batch_norm', name), shape[1]
+            inputs = [r(*shape), r(n) if 'weight' in given else None, r(n) if 'bias' in given else None]
+            if not training:
+                inputs += [r(n), r(n, low=0.25, high=3)]
+            eps = 0.25 if shape == (1, 2, 2) else 1e-5  # of two numbers: 1 - h^2 is all that floats leave of x's gradient
+            case('batch_norm', name, lambda x, w, b, *run: F.batch_norm(x, *(run or (None, None)), w, b, training,
+                                                                        eps=eps),
+                 inputs, (training, 0.1, eps), const=(3, 4))
+    far = Rnd('batch_norm', 'far')(6, 3)
+    for name, x, eps in (('eps 0.25', far, 0.25), ('off zero', far + 16, 1e-5), ('large', far * 8192, 1e-5),
+                         ('a constant', far * 0 + 2, 0.25)):
+        case('batch_norm', name, lambda v: F.batch_norm(v, None, None, training=True, eps=eps), [x], (1, 0.1, eps))
     for name, p, mode in (('not training', 0.5, None), ('not training, p 1', 1.0, None),
                           ('training, p 0', 0.0, 'train'),
                           ('training, p 1', 1.0, 'train')):
@@ -925,6 +945,18 @@ def make_layers():
     for shape in ((4, 3), (2, 3, 4), (3,), (0, 3), (2, 67)):
         n = shape[-1]
         case('nn_layer_norm', shape_name(shape), module(lambda: torch.nn.LayerNorm(n)), [r(*shape), r(n), r(1, n)[0]])
+    for shape in ((5, 3), (2, 3, 4), (0, 3), (1, 2, 5)):
+        for mode, momentum in (('train', 0.1), ('train', 0.75), (None, 0.1)):
+            n = shape[1]
+            running = [r(1, n)[0], np.abs(r(2, n)[1]) + 0.25, np.array(41.0)]
+            moved = [torch.tensor(v) for v in running[:2]]
+            x = r(*shape) * 1.5
+            if mode:
+                F.batch_norm(torch.tensor(x), *moved, training=True, momentum=momentum)
+            case('nn_batch_norm1d', '%s, momentum %s, %s' % (shape_name(shape), number(momentum), mode or 'not training'),
+                 lambda v, w, b, m, s, c: F.batch_norm(v, m.clone(), s.clone(), w, b, training=bool(mode)),
+                 [x, r(n), r(3, n)[2]] + running, (momentum,), const=(3, 4, 5), mode=mode,
+                 after={3: moved[0], 4: moved[1], 5: running[2] + bool(mode)})
     for p, mode in ((0.5, None), (1.0, 'train'), (0.0, 'train')):
         case('nn_dropout', 'p %s %s' % (number(p), mode or 'not training'),
              lambda v: F.dropout(v, p, training=bool(mode)), [r(3, 5)], (p,),
