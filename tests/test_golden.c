@@ -69,6 +69,11 @@ static tn_tensor *run_linear(run *r)
     return tn_linear(r->t, r->in[0], r->in[1], r->in[2]);
 }
 
+static tn_tensor *run_unfold(run *r)
+{
+    return tn_unfold(r->t, r->in[0], (tn_unfold_options){whole(r, 0), whole(r, 1), whole(r, 2), whole(r, 3)});
+}
+
 static tn_tensor *run_reshape(run *r)
 {
     return tn_reshape(r->t, r->in[0], dims_of(r, 0));
@@ -240,6 +245,18 @@ static tn_tensor *run_nn_linear_no_bias(run *r)
     return nn_linear_forward(&l, r->t, r->in[0]);
 }
 
+/* stride, padding, dilation, groups */
+static tn_tensor *run_nn_conv1d(run *r)
+{
+    nn_conv1d c;
+    const tn_tensor *w = r->in[1];
+    nn_conv1d_init_groups(&c, r->ps, "layer", w->size[1] * whole(r, 3), w->size[0], w->size[2], whole(r, 3));
+    c.stride = whole(r, 0), c.padding = whole(r, 1), c.dilation = whole(r, 2);
+    take_place(r, 1, c.weight);
+    take_place(r, 2, c.bias);
+    return nn_conv1d_forward(&c, r->t, r->in[0]);
+}
+
 static tn_tensor *run_nn_layer_norm(run *r)
 {
     nn_layer_norm l;
@@ -371,6 +388,7 @@ static const golden_op ops[] = {
     {.name = "matmul", .binary = tn_matmul},
     {.name = "matmul_trans", .run = run_matmul_trans},
     {.name = "linear", .run = run_linear},
+    {.name = "unfold", .run = run_unfold},
     {.name = "reshape", .run = run_reshape},
     {.name = "transpose", .run = run_transpose},
     {.name = "permute", .run = run_permute},
@@ -399,6 +417,7 @@ static const golden_op ops[] = {
     {.name = "kl_div", .loss = tn_kl_div},
     {.name = "nn_linear", .run = run_nn_linear},
     {.name = "nn_linear_no_bias", .run = run_nn_linear_no_bias},
+    {.name = "nn_conv1d", .run = run_nn_conv1d},
     {.name = "nn_layer_norm", .run = run_nn_layer_norm},
     {.name = "nn_batch_norm1d", .run = run_nn_batch_norm1d},
     {.name = "nn_dropout", .run = run_nn_dropout},

@@ -223,6 +223,78 @@ START_TEST(linear_learns)
 }
 END_TEST
 
+/* ---- conv1d ---------------------------------------------------------------------------------------------------- */
+
+START_TEST(conv1d_starts)
+{
+    nn_conv1d c, grouped;
+    nn_conv1d_init(&c, ps, "conv", 5, 30, 5);
+    nn_conv1d_init_groups(&grouped, ps, "grouped", 4, 20, 8, 2);
+    ck_no_error();
+    assert_shape(c.weight, "conv.weight", "(30, 5, 5)");
+    assert_shape(c.bias, "conv.bias", "(30,)");
+    assert_shape(grouped.weight, "grouped.weight", "(20, 2, 8)");
+    assert_bounds(c.weight, 0.2);
+    assert_bounds(grouped.weight, 0.25);
+    ck_assert(c.stride == 1 && c.padding == 0 && c.dilation == 1 && c.groups == 1 && grouped.groups == 2);
+    nn_conv1d_init_groups(&grouped, ps, "odd", 4, 5, 1, 2);
+    ck_assert(!grouped.weight && !grouped.bias);
+    ck_error(TN_EUSAGE, "nn_conv1d_init \"odd\": 2 groups do not divide 4 and 5 channels");
+    nn_conv1d_init_groups(&grouped, ps, "none", 4, 4, 1, 0);
+    ck_error(TN_EUSAGE, "nn_conv1d_init \"none\": 0 groups do not divide 4 and 4 channels");
+}
+END_TEST
+
+START_TEST(conv1d_refuses)
+{
+    static const struct { tn_dims x; int64_t stride, padding, dilation; tn_code code; const char *text; } cases[] = {
+        {{3, {2, 3, 9}}, 1, 0, 1, TN_ESHAPE, "nn_conv1d \"conv.weight\": x is (2, 3, 9), it must be (batch, 4, length)"},
+        {{2, {4, 9}}, 1, 0, 1, TN_ESHAPE, "nn_conv1d \"conv.weight\": x is (4, 9), it must be (batch, 4, length)"},
+        {{3, {2, 4, 1}}, 1, 1, 2, TN_ESHAPE,
+         "unfold: x (2, 4, 1) has a length of 3 with its padding, the kernel spans 5"},
+        {{3, {2, 4, 9}}, 0, 0, 1, TN_EUSAGE, "unfold: kernel 3, stride 0, dilation 1: each must be at least 1"},
+        {{3, {2, 4, 9}}, 1, 0, -1, TN_EUSAGE, "unfold: kernel 3, stride 1, dilation -1: each must be at least 1"},
+        {{3, {2, 4, 9}}, 1, -1, 1, TN_EUSAGE, "unfold: padding is -1, it must be 0 or more"},
+        {{3, {2, 4, 9}}, 1, INT64_MAX, 1, TN_EMEMORY,
+         "unfold: kernel 3, dilation 1 and padding 9223372036854775807 on x (2, 4, 9) overflow"},
+        {{3, {2, 4, 9}}, 1, 0, INT64_MAX, TN_EMEMORY,
+         "unfold: kernel 3, dilation 9223372036854775807 and padding 0 on x (2, 4, 9) overflow"},
+        {{3, {2, 4, 9}}, INT64_MAX, 0, 1, TN_OK, ""},
+    };
+    nn_conv1d c;
+    nn_conv1d_init(&c, ps, "conv", 4, 2, 3);
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        tn_tape_begin(t, TN_GRAD);
+        c.stride = cases[k].stride, c.padding = cases[k].padding, c.dilation = cases[k].dilation;
+        nn_conv1d_forward(&c, t, tn_input(t, cases[k].x, NULL, true));
+        ck_error(cases[k].code, cases[k].text);
+    }
+    tn_tape_begin(t, TN_GRAD);
+    ck_assert_ptr_null(nn_conv1d_forward(&c, t, NULL));
+    ck_error(TN_EUSAGE, "unfold: input 0 is NULL, and no earlier error says why");
+    tn_tape_begin(t, TN_GRAD);
+    ck_assert_ptr_null(tn_unfold(t, tn_input(t, TN_DIMS(3, 4), NULL, true), (tn_unfold_options){1, 1, 0, 1}));
+    ck_error(TN_ESHAPE, "unfold: x is (3, 4), it must be (batch, channels, length)");
+}
+END_TEST
+
+/* A text CNN finds the one place where 1 is followed by 2. */
+START_TEST(conv1d_over_a_text)
+{
+    const tn_real x[] = {0, 1, 2, 0, 1, 0, 2, 1, 1, 1, 2, 2}, w[] = {-1, 3}, wanted[] = {5, 6, 5};
+    nn_conv1d c;
+    nn_conv1d_init(&c, ps, "conv", 1, 1, 2);
+    memcpy(c.weight->data, w, sizeof w);
+    c.bias->data[0] = 0;
+    tn_tape_begin(t, TN_EVAL);
+    tn_tensor *texts = tn_transpose(t, tn_const(t, TN_DIMS(3, 4, 1), x), 1, 2);
+    tn_tensor *best = tn_max(t, nn_conv1d_forward(&c, t, texts), TN_DIMS(2), false);
+    ck_no_error();
+    ck_assert_str_eq(TN_STR(best), "(3, 1)");
+    for (int i = 0; i < 3; i++) ck_assert_double_eq((double)best->data[i], (double)wanted[i]);
+}
+END_TEST
+
 /* ---- layer_norm, dropout --------------------------------------------------------------------------------------- */
 
 START_TEST(layer_norm)
@@ -296,6 +368,15 @@ static void try_layer_norm(tn_params *params, const char *name, int64_t size)
     ck_assert_ptr_null(nn_layer_norm_forward(&l, t, tn_scalar(t, 1)));
 }
 
+static void try_conv1d(tn_params *params, const char *name, int64_t size)
+{
+    nn_conv1d c;
+    memset(&c, 0x55, sizeof c);
+    nn_conv1d_init(&c, params, name, size, 2, 3);
+    ck_assert(!c.weight && !c.bias);
+    ck_assert_ptr_null(nn_conv1d_forward(&c, t, tn_scalar(t, 1)));
+}
+
 static void try_batch_norm(tn_params *params, const char *name, int64_t size)
 {
     nn_batch_norm1d b;
@@ -326,8 +407,8 @@ static void try_embedding_bag(tn_params *params, const char *name, int64_t size)
 }
 
 typedef void attempt(tn_params *, const char *, int64_t);
-static attempt *const attempts[] = {try_linear, try_plain_linear, try_layer_norm, try_batch_norm, try_embedding,
-                                    try_embedding_bag};
+static attempt *const attempts[] = {try_linear, try_plain_linear, try_conv1d, try_layer_norm, try_batch_norm,
+                                    try_embedding, try_embedding_bag};
 enum { ATTEMPTS = sizeof attempts / sizeof *attempts };
 
 /* The params have an error of their own here: the tape's must not be needed for the forward to fail. */
@@ -400,6 +481,9 @@ static void add(TCase *c)
     tcase_add_test(c, linear_of_nothing);
     tcase_add_test(c, linear_forward);
     tcase_add_test(c, linear_learns);
+    tcase_add_test(c, conv1d_starts);
+    tcase_add_test(c, conv1d_refuses);
+    tcase_add_test(c, conv1d_over_a_text);
     tcase_add_test(c, layer_norm);
     tcase_add_test(c, dropout);
     tcase_add_loop_test(c, failed_init, 0, ATTEMPTS);

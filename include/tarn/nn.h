@@ -43,6 +43,21 @@ void nn_linear_init(nn_linear *l, tn_params *ps, const char *name, int64_t in, i
 void nn_linear_init_no_bias(nn_linear *l, tn_params *ps, const char *name, int64_t in, int64_t out);
 tn_tensor *nn_linear_forward(const nn_linear *l, tn_tape *t, tn_tensor *x);
 
+/* A convolution over the last dimension of x (batch, in, length) -> (batch, out, length'), tn_unfold's: "<name>.weight"
+ * (out, in / groups, kernel) and "<name>.bias" (out) ~ U(-1/sqrt(n), 1/sqrt(n)), n = in / groups * kernel. Set stride (1),
+ * padding (0: zeros on both sides) and dilation (1) after init. Groups of channels see nothing of each other; usage
+ * error: they do not divide in and out. For a text, tn_transpose(t, x, 1, 2) makes channels of (batch, length, dim), and
+ * tn_max(t, y, TN_DIMS(2), false) takes the best place of each (Kim 2014). */
+typedef struct nn_conv1d {
+    tn_tensor *weight, *bias;
+    int64_t    stride, padding, dilation, groups;
+} nn_conv1d;
+
+void nn_conv1d_init(nn_conv1d *c, tn_params *ps, const char *name, int64_t in, int64_t out, int64_t kernel);
+void nn_conv1d_init_groups(nn_conv1d *c, tn_params *ps, const char *name, int64_t in, int64_t out, int64_t kernel,
+                           int64_t groups);
+tn_tensor *nn_conv1d_forward(const nn_conv1d *c, tn_tape *t, tn_tensor *x);
+
 /* Over the last dimension of size dim: weight 1, bias 0, eps 1e-5. */
 typedef struct nn_layer_norm {
     tn_tensor *weight, *bias;

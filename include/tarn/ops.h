@@ -90,6 +90,16 @@ tn_tensor *tn_matmul_trans(tn_tape *t, tn_tensor *a, tn_tensor *b, unsigned tran
 /* y = x weight^T + bias: x (*, in), weight (out, in), bias (out) or NULL -> (*, out). */
 tn_tensor *tn_linear(tn_tape *t, tn_tensor *x, tn_tensor *weight, tn_tensor *bias);
 
+typedef struct tn_unfold_options {
+    int64_t kernel, stride, padding, dilation;
+} tn_unfold_options;
+
+/* The windows that a convolution of x (batch, channels, length) looks at: (batch, channels * kernel, n), row c * kernel +
+ * k, place i is x[c, i * stride + k * dilation - padding], 0 outside of x; n = (length + 2 padding - dilation (kernel - 1) -
+ * 1) / stride + 1. So the convolution is the product of its weights with them. Shape error: the kernel spans more than
+ * there is. PyTorch's unfold, in one dimension. */
+tn_tensor *tn_unfold(tn_tape *t, tn_tensor *x, tn_unfold_options options);
+
 /* ---- shape --------------------------------------------------------------------------------------------------------- */
 
 tn_tensor *tn_reshape(tn_tape *t, tn_tensor *x, tn_dims shape);   /* shares x's data; one size may be -1: what is left */

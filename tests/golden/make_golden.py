@@ -400,6 +400,27 @@ def make_products():
          const=(0, 1))
 
 
+CONVOLUTIONS = [((2, 3, 5), (1, 1, 0, 1)), ((2, 3, 5), (3, 1, 0, 1)), ((2, 3, 5), (3, 1, 1, 1)), ((2, 2, 7), (3, 2, 0, 1)),
+                ((2, 2, 7), (3, 2, 2, 2)), ((1, 2, 7), (2, 3, 1, 4)), ((1, 1, 4), (1, 2, 0, 1)), ((1, 2, 2), (4, 1, 3, 1)),
+                ((1, 1, 1), (2, 3, 4, 2)), ((0, 2, 5), (3, 1, 0, 1)), ((1, 1, 3), (2, 5, 6, 1)), ((3, 4, 70), (5, 1, 2, 1))]
+
+
+def make_convolutions():
+    for shape, options in CONVOLUTIONS:
+        kernel, stride, padding, dilation = options
+        name = '%s kernel %d stride %d padding %d dilation %d' % ((shape_name(shape),) + options)
+        if shape[0]:
+            case('unfold', name, lambda x: F.unfold(x[:, :, None], (1, kernel), (1, dilation), (0, padding), (1, stride)),
+                 [Rnd('unfold', name)(*shape)], options)
+        for out, groups in ((2, 1), (shape[1] * 2, shape[1])):
+            if groups > 1 and shape[2] > 9:
+                continue
+            r = Rnd('conv1d', name, str(groups), grain=8)
+            case('nn_conv1d', '%s to %d in %d groups' % (name, out, groups),
+                 lambda x, w, b: F.conv1d(x, w, b, stride, padding, dilation, groups),
+                 [r(*shape), r(out, shape[1] // groups, kernel), r(out)], options[1:] + (groups,))
+
+
 # ---- shape ---------------------------------------------------------------------------------------------------------
 
 def make_shapes():
@@ -1166,7 +1187,7 @@ def make_tied():
 # ---- all of it -----------------------------------------------------------------------------------------------------
 
 def main(names):
-    for make in (make_unary, make_binary, make_reductions, make_products, make_shapes, make_embedding,
+    for make in (make_unary, make_binary, make_reductions, make_products, make_convolutions, make_shapes, make_embedding,
                  make_attention, make_norms, make_losses, make_layers, make_optim):
         make()
     size = 0
