@@ -152,6 +152,22 @@ static tn_tensor *run_masked_mean(run *r)
     return tn_masked_mean(r->t, r->in[0], r->in[1]);
 }
 
+/* The ids are the lengths; none: all steps. */
+static tn_ids lengths_of(const run *r)
+{
+    return r->ids.n ? r->ids : (tn_ids){NULL, 0};
+}
+
+static tn_tensor *run_gru(run *r)
+{
+    return tn_gru(r->t, r->in[0], r->in[1], r->in[2], r->in[3], lengths_of(r));
+}
+
+static tn_tensor *run_lstm(run *r)
+{
+    return tn_lstm(r->t, r->in[0], r->in[1], r->in[2], r->in[3], lengths_of(r));
+}
+
 static tn_tensor *run_attention(run *r)
 {
     const tn_attention_options options = {whole(r, 0), whole(r, 1) != 0, r->option[2]};
@@ -280,6 +296,32 @@ static tn_tensor *run_nn_batch_norm1d(run *r)
     return nn_batch_norm1d_forward(&b, r->t, r->in[0]);
 }
 
+/* 1: the last state, 0: the outputs */
+static tn_tensor *run_recurrent(run *r, const nn_recurrent *layer,
+                                tn_tensor *(*forward)(const nn_recurrent *, tn_tape *, tn_tensor *, tn_ids, tn_tensor **))
+{
+    take_place(r, 2, layer->weight_ih);
+    take_place(r, 3, layer->weight_hh);
+    take_place(r, 4, layer->bias_ih);
+    take_place(r, 5, layer->bias_hh);
+    tn_tensor *state = r->in[1], *y = forward(layer, r->t, r->in[0], lengths_of(r), &state);
+    return whole(r, 0) ? state : y;
+}
+
+static tn_tensor *run_nn_gru(run *r)
+{
+    nn_gru g;
+    nn_gru_init(&g, r->ps, "layer", r->in[2]->size[1], r->in[3]->size[1]);
+    return run_recurrent(r, &g, nn_gru_forward);
+}
+
+static tn_tensor *run_nn_lstm(run *r)
+{
+    nn_lstm l;
+    nn_lstm_init(&l, r->ps, "layer", r->in[2]->size[1], r->in[3]->size[1]);
+    return run_recurrent(r, &l, nn_lstm_forward);
+}
+
 static tn_tensor *run_nn_dropout(run *r)
 {
     nn_dropout d = {.p = r->option[0]};
@@ -401,6 +443,8 @@ static const golden_op ops[] = {
     {.name = "embedding", .run = run_embedding},
     {.name = "embedding_bag", .run = run_embedding_bag},
     {.name = "masked_mean", .run = run_masked_mean},
+    {.name = "gru", .run = run_gru},
+    {.name = "lstm", .run = run_lstm},
     {.name = "attention", .run = run_attention},
     {.name = "layer_norm", .run = run_layer_norm},
     {.name = "rms_norm", .run = run_rms_norm},
@@ -420,6 +464,8 @@ static const golden_op ops[] = {
     {.name = "nn_conv1d", .run = run_nn_conv1d},
     {.name = "nn_layer_norm", .run = run_nn_layer_norm},
     {.name = "nn_batch_norm1d", .run = run_nn_batch_norm1d},
+    {.name = "nn_gru", .run = run_nn_gru},
+    {.name = "nn_lstm", .run = run_nn_lstm},
     {.name = "nn_dropout", .run = run_nn_dropout},
     {.name = "nn_embedding", .run = run_nn_embedding},
     {.name = "nn_embedding_init_from", .run = run_nn_embedding_init_from},

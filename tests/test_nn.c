@@ -377,6 +377,24 @@ static void try_conv1d(tn_params *params, const char *name, int64_t size)
     ck_assert_ptr_null(nn_conv1d_forward(&c, t, tn_scalar(t, 1)));
 }
 
+static void try_gru(tn_params *params, const char *name, int64_t size)
+{
+    nn_gru g;
+    memset(&g, 0x55, sizeof g);
+    nn_gru_init(&g, params, name, size, 2);
+    ck_assert(!g.weight_ih && !g.weight_hh && !g.bias_ih && !g.bias_hh);
+    ck_assert_ptr_null(nn_gru_forward(&g, t, tn_scalar(t, 1), (tn_ids){NULL, 0}, NULL));
+}
+
+static void try_lstm(tn_params *params, const char *name, int64_t size)
+{
+    nn_lstm l;
+    memset(&l, 0x55, sizeof l);
+    nn_lstm_init(&l, params, name, 2, size);
+    ck_assert(!l.weight_ih && !l.weight_hh && !l.bias_ih && !l.bias_hh);
+    ck_assert_ptr_null(nn_lstm_forward(&l, t, tn_scalar(t, 1), (tn_ids){NULL, 0}, NULL));
+}
+
 static void try_batch_norm(tn_params *params, const char *name, int64_t size)
 {
     nn_batch_norm1d b;
@@ -408,7 +426,7 @@ static void try_embedding_bag(tn_params *params, const char *name, int64_t size)
 
 typedef void attempt(tn_params *, const char *, int64_t);
 static attempt *const attempts[] = {try_linear, try_plain_linear, try_conv1d, try_layer_norm, try_batch_norm,
-                                    try_embedding, try_embedding_bag};
+                                    try_gru, try_lstm, try_embedding, try_embedding_bag};
 enum { ATTEMPTS = sizeof attempts / sizeof *attempts };
 
 /* The params have an error of their own here: the tape's must not be needed for the forward to fail. */
@@ -421,6 +439,7 @@ START_TEST(failed_init)
         {"optim", 3, TN_EUSAGE},
     };
     tn_param(params, TN_DIMS(1), tn_constant(0), "taken.weight");
+    tn_param(params, TN_DIMS(1), tn_constant(0), "taken.bias_hh_l0");
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         tn_tape_begin(t, TN_EVAL);
         attempts[_i](params, cases[k].name, cases[k].size);

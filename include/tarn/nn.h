@@ -81,6 +81,29 @@ typedef struct nn_batch_norm1d {
 void nn_batch_norm1d_init(nn_batch_norm1d *b, tn_params *ps, const char *name, int64_t dim);
 tn_tensor *nn_batch_norm1d_forward(const nn_batch_norm1d *b, tn_tape *t, tn_tensor *x);
 
+/* Which steps of sequences are real: (lengths.n, steps), 1 up to each length and 0 behind it, a constant. For
+ * tn_masked_mean as it is; for attention's padding as (batch, 1, 1, steps). Index error: a length outside [0, steps]. */
+tn_tensor *nn_length_mask(tn_tape *t, tn_ids lengths, int64_t steps);
+
+/* One layer, batch first: weights "<name>.weight_ih_l0" (gates * hidden, in) and "<name>.weight_hh_l0" (gates * hidden,
+ * hidden), "<name>.bias_ih_l0" and "<name>.bias_hh_l0" (gates * hidden), all ~ U(-1/sqrt(hidden), 1/sqrt(hidden)); the
+ * gates as tn_gru's and tn_lstm's, three and four. A second layer is a layer on the first one's outputs. */
+typedef struct nn_recurrent {
+    tn_tensor *weight_ih, *weight_hh, *bias_ih, *bias_hh;
+} nn_recurrent;
+typedef nn_recurrent nn_gru;
+typedef nn_recurrent nn_lstm;
+
+void nn_gru_init(nn_gru *g, tn_params *ps, const char *name, int64_t in, int64_t hidden);
+void nn_lstm_init(nn_lstm *l, tn_params *ps, const char *name, int64_t in, int64_t hidden);
+
+/* x (batch, steps, in) -> (batch, steps, hidden). lengths: one in [1, steps] for each sequence, behind which the outputs
+ * are 0 (what PyTorch gives for packed sequences); {NULL, 0}: all are of full length. *state is where it begins (NULL:
+ * zeros) and becomes where it ends, at each one's last real step: (batch, hidden), of LSTM (2, batch, hidden), h and c. A
+ * state that is NULL is not asked for. Shape error: x, no step; index error: a length. */
+tn_tensor *nn_gru_forward(const nn_gru *g, tn_tape *t, tn_tensor *x, tn_ids lengths, tn_tensor **state);
+tn_tensor *nn_lstm_forward(const nn_lstm *l, tn_tape *t, tn_tensor *x, tn_ids lengths, tn_tensor **state);
+
 /* Zeroes with probability p while training; no parameters. */
 typedef struct nn_dropout {
     double p;

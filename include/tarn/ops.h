@@ -154,6 +154,22 @@ tn_tensor *tn_embedding_bag(tn_tape *t, tn_tensor *table, tn_bags bags, tn_tenso
 /* Mean of x (B, T, D) over T where mask (B, T) is 1 -> (B, D); sum mask x / max(sum mask, 1). The mask gets no gradient. */
 tn_tensor *tn_masked_mean(tn_tape *t, tn_tensor *x, tn_tensor *mask);
 
+/* ---- recurrence ------------------------------------------------------------------------------------------------------ */
+
+/* A layer over all steps. x (steps, batch, gates * hidden) is what the inputs add to the gates, for all steps at once:
+ * their product with weight_ih, and bias_ih (tn_linear); state is where it begins, weight (gates * hidden, hidden) and bias
+ * (gates * hidden) are weight_hh and bias_hh. lengths, one in [1, steps] for each row of the batch: from there on its
+ * state stays as it is, so that the last step's is the one that counts; {NULL, 0}: all steps. Shape error: no step.
+ *
+ * GRU (Cho et al. 2014, in PyTorch's form), three gates: with (a_r, a_z, a_n) of x and (b_r, b_z, b_n) of weight h + bias:
+ * r = s(a_r + b_r), z = s(a_z + b_z), n = tanh(a_n + r b_n), h' = (1 - z) n + z h. state (batch, hidden) -> (steps, batch,
+ * hidden). */
+tn_tensor *tn_gru(tn_tape *t, tn_tensor *x, tn_tensor *state, tn_tensor *weight, tn_tensor *bias, tn_ids lengths);
+
+/* LSTM (Hochreiter and Schmidhuber 1997), four gates i, f, g, o of x + weight h + bias: c' = s(f) c + s(i) tanh(g), h' =
+ * s(o) tanh(c'). state (2, batch, hidden) is h and c -> (2, steps, batch, hidden), both of them at each step. */
+tn_tensor *tn_lstm(tn_tape *t, tn_tensor *x, tn_tensor *state, tn_tensor *weight, tn_tensor *bias, tn_ids lengths);
+
 /* ---- attention ----------------------------------------------------------------------------------------------------- */
 
 /* How tn_attention cuts and limits. */

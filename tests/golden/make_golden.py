@@ -628,6 +628,52 @@ def make_embedding():
                                                            np.array([[0.0] * 4, [0, 1, 0, 0], [1] * 4])], const=(1,))
 
 
+def recurrent(cls, lengths, what):
+    """A layer of PyTorch's on x (batch, steps, in) from a state, with its lengths; what: 'all' states at all steps as the
+    op has them (they stay behind the end), 'outputs' or the 'last' state as the layer gives them."""
+    def f(x, state, *weights):
+        m = cls(x.shape[2], state.shape[-1], batch_first=True)
+        m._flat_weights = list(weights)  # functional_call does not reach these
+        first = state[None] if cls is torch.nn.GRU else (state[0][None], state[1][None])
+
+        if what == 'all':
+            states, mask = [], torch.tensor(lengths)[:, None]
+            for step in range(x.shape[1]):
+                _, then = m(x[:, step:step + 1], first)
+                pairs = zip((then,) if torch.is_tensor(then) else then, (first,) if torch.is_tensor(first) else first)
+                kept = [torch.where(step < mask, a, b) for a, b in pairs]
+                first = kept[0] if cls is torch.nn.GRU else tuple(kept)
+                states.append(torch.stack([k[0] for k in kept]))
+            y = torch.stack(states, 1)
+            return y[0] if cls is torch.nn.GRU else y
+        packed = torch.nn.utils.rnn.pack_padded_sequence(x, torch.tensor(lengths), True, False)
+        y, last = m(packed, first)
+        y = torch.nn.utils.rnn.pad_packed_sequence(y, True, 0.0, x.shape[1])[0]
+        return y if what == 'outputs' else last[0] if cls is torch.nn.GRU else torch.cat(last)
+    return f
+
+
+def make_recurrent():
+    for op, cls, gates in (('gru', torch.nn.GRU, 3), ('lstm', torch.nn.LSTM, 4)):
+        for batch, steps, n_in, n, lengths in ((1, 1, 1, 1, None), (2, 3, 2, 3, None), (3, 4, 2, 3, (2, 4, 1)),
+                                               (2, 3, 3, 9, None), (5, 3, 1, 4, (1, 3, 3, 2, 1)), (1, 7, 2, 2, (5,))):
+            name = 'batch %d, %d steps of %d, hidden %d%s' % (batch, steps, n_in, n, '' if lengths is None else
+                                                              ', lengths ' + shape_name(lengths))
+            r = Rnd(op, name)
+            state = r(*((batch, n) if gates == 3 else (2, batch, n)))
+            weights = [r(gates * n, n_in, low=-1, high=1), r(gates * n, n, low=-1, high=1), r(gates * n), r(gates * n)]
+            x, full = r(batch, steps, n_in), lengths or (steps,) * batch
+            for k, what in enumerate(('outputs', 'last')):
+                case('nn_' + op, name + ', ' + what, recurrent(cls, full, what), [x, state] + weights, (k,),
+                     ids=lengths)
+            part = r(steps, batch, gates * n)  # the op is given what the inputs add to the gates: so x's weight is one
+
+            def of_gates(p, s, w, b):
+                eye, none = torch.eye(gates * n), torch.zeros(gates * n)
+                return recurrent(cls, full, 'all')(p.transpose(0, 1), s, eye, w, none, b)
+            case(op, name, of_gates, [part, state, weights[1], weights[3]], ids=lengths)
+
+
 def attention(heads, causal, scale):
     """Scaled dot-product attention (PyTorch 1.13 has none in public), 0 for a query that may look at nothing."""
     def f(q, k, v, mask):
@@ -1188,7 +1234,7 @@ def make_tied():
 
 def main(names):
     for make in (make_unary, make_binary, make_reductions, make_products, make_convolutions, make_shapes, make_embedding,
-                 make_attention, make_norms, make_losses, make_layers, make_optim):
+                 make_recurrent, make_attention, make_norms, make_losses, make_layers, make_optim):
         make()
     size = 0
     for op, cases in files.items():
