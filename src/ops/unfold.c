@@ -64,14 +64,14 @@ static void copy_row(const row *r, int64_t out, int64_t stride, const tn_real *x
 {
     tn__zero(r->begin, y);
     if (stride == 1) tn__put(true, r->end - r->begin, x + r->from, y + r->begin);
-    else for (int64_t i = r->begin, at = r->from; i < r->end; i++, at += stride) y[i] = x[at];
+    else for (int64_t i = r->begin; i < r->end; i++) y[i] = x[r->from + (i - r->begin) * stride];
     tn__zero(out - r->end, y + r->end);
 }
 
 static void add_row(const row *r, int64_t stride, const tn_real *g, tn_real *gx)
 {
     if (stride == 1) tn__put(false, r->end - r->begin, g + r->begin, gx + r->from);
-    else for (int64_t i = r->begin, at = r->from; i < r->end; i++, at += stride) gx[at] += g[i];
+    else for (int64_t i = r->begin; i < r->end; i++) gx[r->from + (i - r->begin) * stride] += g[i];
 }
 
 /* Channels of all samples, begin to end. */
