@@ -12,7 +12,7 @@
 
 #include <tarn/tarn.h>
 
-enum { GOLDEN_MAX = 8 };
+enum { GOLDEN_MAX = 16 };
 
 typedef struct golden_array {
     bool    given;

@@ -322,6 +322,46 @@ static tn_tensor *run_nn_lstm(run *r)
     return run_recurrent(r, &l, nn_lstm_forward);
 }
 
+static tn_tensor *run_nn_positional(run *r)
+{
+    nn_positional p;
+    nn_positional_init(&p, r->ps, "layer", r->in[1]->size[0], r->in[1]->size[1]);
+    take_place(r, 1, p.weight);
+    return nn_positional_forward(&p, r->t, r->in[0]);
+}
+
+static tn_tensor *run_nn_sinusoids(run *r)
+{
+    return tn_add(r->t, r->in[0], nn_sinusoids(r->t, r->in[0]->size[1], r->in[0]->size[2]));
+}
+
+/* All parameters, in their order, take the places from in[1] on. */
+static void take_places(run *r)
+{
+    for (int i = 0, at = 1; i < tn_params_count(r->ps); i++)
+        if (strncmp(tn_params_at(r->ps, i)->name, "layer.", 6) == 0) take_place(r, at++, tn_params_at(r->ps, i));
+}
+
+/* heads, causal; behind the parameters come a mask and the memory */
+static tn_tensor *run_nn_multihead_attention(run *r)
+{
+    nn_multihead_attention a;
+    nn_multihead_attention_init(&a, r->ps, "layer", r->in[0]->size[2], whole(r, 0));
+    take_places(r);
+    return nn_multihead_attention_forward(&a, r->t, r->in[0], r->in[6], r->in[5], r->option[1] != 0);
+}
+
+/* heads, norm_first, gelu, causal; behind the parameters comes a mask */
+static tn_tensor *run_nn_transformer_block(run *r)
+{
+    nn_transformer_block b;
+    nn_transformer_block_init(&b, r->ps, "layer", r->in[0]->size[2], whole(r, 0), r->in[5]->size[0]);
+    b.dropout = 0, b.norm_first = r->option[1] != 0;
+    if (r->option[2] != 0) b.activation = tn_gelu;
+    take_places(r);
+    return nn_transformer_block_forward(&b, r->t, r->in[0], r->in[13], r->option[3] != 0);
+}
+
 static tn_tensor *run_nn_dropout(run *r)
 {
     nn_dropout d = {.p = r->option[0]};
@@ -466,6 +506,10 @@ static const golden_op ops[] = {
     {.name = "nn_batch_norm1d", .run = run_nn_batch_norm1d},
     {.name = "nn_gru", .run = run_nn_gru},
     {.name = "nn_lstm", .run = run_nn_lstm},
+    {.name = "nn_positional", .run = run_nn_positional},
+    {.name = "nn_sinusoids", .run = run_nn_sinusoids},
+    {.name = "nn_multihead_attention", .run = run_nn_multihead_attention},
+    {.name = "nn_transformer_block", .run = run_nn_transformer_block},
     {.name = "nn_dropout", .run = run_nn_dropout},
     {.name = "nn_embedding", .run = run_nn_embedding},
     {.name = "nn_embedding_init_from", .run = run_nn_embedding_init_from},

@@ -395,6 +395,33 @@ static void try_lstm(tn_params *params, const char *name, int64_t size)
     ck_assert_ptr_null(nn_lstm_forward(&l, t, tn_scalar(t, 1), (tn_ids){NULL, 0}, NULL));
 }
 
+static void try_positional(tn_params *params, const char *name, int64_t size)
+{
+    nn_positional p;
+    memset(&p, 0x55, sizeof p);
+    nn_positional_init(&p, params, name, 2, size);
+    ck_assert(!p.weight);
+    ck_assert_ptr_null(nn_positional_forward(&p, t, tn_scalar(t, 1)));
+}
+
+static void try_attention(tn_params *params, const char *name, int64_t size)
+{
+    nn_multihead_attention a;
+    memset(&a, 0x55, sizeof a);
+    nn_multihead_attention_init(&a, params, name, size, 1);
+    ck_assert(!a.in_proj_weight && !a.in_proj_bias && !a.out_proj.weight && !a.out_proj.bias);
+    ck_assert_ptr_null(nn_multihead_attention_forward(&a, t, tn_scalar(t, 1), NULL, NULL, false));
+}
+
+static void try_transformer(tn_params *params, const char *name, int64_t size)
+{
+    nn_transformer_block b;
+    memset(&b, 0x55, sizeof b);
+    nn_transformer_block_init(&b, params, name, size, 1, 2);
+    ck_assert(!b.self_attn.in_proj_weight || !b.norm1.weight);
+    ck_assert_ptr_null(nn_transformer_block_forward(&b, t, tn_input(t, TN_DIMS(1, 1, 3), NULL, false), NULL, false));
+}
+
 static void try_batch_norm(tn_params *params, const char *name, int64_t size)
 {
     nn_batch_norm1d b;
@@ -426,7 +453,8 @@ static void try_embedding_bag(tn_params *params, const char *name, int64_t size)
 
 typedef void attempt(tn_params *, const char *, int64_t);
 static attempt *const attempts[] = {try_linear, try_plain_linear, try_conv1d, try_layer_norm, try_batch_norm,
-                                    try_gru, try_lstm, try_embedding, try_embedding_bag};
+                                    try_gru, try_lstm, try_positional, try_attention, try_transformer,
+                                    try_embedding, try_embedding_bag};
 enum { ATTEMPTS = sizeof attempts / sizeof *attempts };
 
 /* The params have an error of their own here: the tape's must not be needed for the forward to fail. */
@@ -440,6 +468,8 @@ START_TEST(failed_init)
     };
     tn_param(params, TN_DIMS(1), tn_constant(0), "taken.weight");
     tn_param(params, TN_DIMS(1), tn_constant(0), "taken.bias_hh_l0");
+    tn_param(params, TN_DIMS(1), tn_constant(0), "taken.out_proj.bias");
+    tn_param(params, TN_DIMS(1), tn_constant(0), "taken.norm1.bias");
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         tn_tape_begin(t, TN_EVAL);
         attempts[_i](params, cases[k].name, cases[k].size);

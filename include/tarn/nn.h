@@ -104,6 +104,53 @@ void nn_lstm_init(nn_lstm *l, tn_params *ps, const char *name, int64_t in, int64
 tn_tensor *nn_gru_forward(const nn_gru *g, tn_tape *t, tn_tensor *x, tn_ids lengths, tn_tensor **state);
 tn_tensor *nn_lstm_forward(const nn_lstm *l, tn_tape *t, tn_tensor *x, tn_ids lengths, tn_tensor **state);
 
+/* Adds to each step of x (batch, steps, dim) a row that is learned for its place: "<name>.weight" (length, dim) ~ N(0, 1),
+ * an Embedding over 0 to length - 1. Shape error: more steps than length. */
+typedef struct nn_positional {
+    tn_tensor *weight;
+} nn_positional;
+
+void nn_positional_init(nn_positional *p, tn_params *ps, const char *name, int64_t length, int64_t dim);
+tn_tensor *nn_positional_forward(const nn_positional *p, tn_tape *t, tn_tensor *x);
+
+/* The same without learning (Vaswani et al. 2017), to be added to x: (length, dim), a constant, made anew by each call;
+ * sin(i / 10000^(k / dim)) in column k if that is even, cos(i / 10000^((k - 1) / dim)) if it is odd. */
+tn_tensor *nn_sinusoids(tn_tape *t, int64_t length, int64_t dim);
+
+/* PyTorch's MultiheadAttention, batch first: q, k and v by "<name>.in_proj_weight" (3 dim, dim) ~ U(-b, b), b =
+ * sqrt(6 / (4 dim)), and "<name>.in_proj_bias" 0, tn_attention, then "<name>.out_proj.weight" as a linear's and
+ * "<name>.out_proj.bias" 0. Usage error: heads do not divide dim. */
+typedef struct nn_multihead_attention {
+    tn_tensor *in_proj_weight, *in_proj_bias;
+    nn_linear  out_proj;
+    int64_t    heads;
+} nn_multihead_attention;
+
+void nn_multihead_attention_init(nn_multihead_attention *a, tn_params *ps, const char *name, int64_t dim, int64_t heads);
+
+/* x (batch, length, dim) looks at memory (batch, source, dim), or at itself if that is NULL -> (batch, length, dim). mask,
+ * or NULL, and causal are tn_attention's: 1 where it may look (PyTorch's masks say where not), for padding (batch, 1, 1,
+ * source). */
+tn_tensor *nn_multihead_attention_forward(const nn_multihead_attention *a, tn_tape *t, tn_tensor *x, tn_tensor *memory,
+                                          tn_tensor *mask, bool causal);
+
+/* PyTorch's TransformerEncoderLayer; with causal, a block of a GPT: "<name>.self_attn", "<name>.linear1" (dim to hidden),
+ * "<name>.linear2" (back), "<name>.norm1" and "<name>.norm2". Set dropout (0.1), norm_first (false: norms follow; true: they
+ * come first, which trains deep stacks more easily) and activation (tn_relu) after init. The probabilities of attention
+ * are not dropped, as PyTorch's are. */
+typedef struct nn_transformer_block {
+    nn_multihead_attention self_attn;
+    nn_linear              linear1, linear2;
+    nn_layer_norm          norm1, norm2;
+    double                 dropout;
+    bool                   norm_first;
+    tn_tensor           *(*activation)(tn_tape *t, tn_tensor *x);
+} nn_transformer_block;
+
+void nn_transformer_block_init(nn_transformer_block *b, tn_params *ps, const char *name, int64_t dim, int64_t heads,
+                               int64_t hidden);
+tn_tensor *nn_transformer_block_forward(const nn_transformer_block *b, tn_tape *t, tn_tensor *x, tn_tensor *mask, bool causal);
+
 /* Zeroes with probability p while training; no parameters. */
 typedef struct nn_dropout {
     double p;

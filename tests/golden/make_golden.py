@@ -1024,6 +1024,7 @@ def make_layers():
                  lambda v, w, b, m, s, c: F.batch_norm(v, m.clone(), s.clone(), w, b, training=bool(mode)),
                  [x, r(n), r(3, n)[2]] + running, (momentum,), const=(3, 4, 5), mode=mode,
                  after={3: moved[0], 4: moved[1], 5: running[2] + bool(mode)})
+    make_transformer(module)
     for p, mode in ((0.5, None), (1.0, 'train'), (0.0, 'train')):
         case('nn_dropout', 'p %s %s' % (number(p), mode or 'not training'),
              lambda v: F.dropout(v, p, training=bool(mode)), [r(3, 5)], (p,),
@@ -1053,6 +1054,62 @@ def make_layers():
             layer = with_table(lambda: torch.nn.EmbeddingBag(5, 3, mode=word, padding_idx=p))
             case('nn_embedding_bag', word + ', ' + name, layer, [table],
                  (padding, mode), ids=ids, offsets=offsets)
+
+
+def make_transformer(module):
+    for batch, steps, length, dim in ((2, 3, 5, 4), (1, 4, 4, 1), (3, 1, 2, 3), (0, 2, 2, 2)):
+        name = '%d of %d, %d' % (steps, length, dim)
+        r = Rnd('positional', name)
+        case('nn_positional', name, lambda x, w: x + F.embedding(torch.arange(steps), w), [r(batch, steps, dim),
+                                                                                          r(length, dim)])
+        place = torch.arange(length)[:, None] * 10000.0 ** (-(torch.arange(dim) // 2 * 2) / dim)
+        table = torch.where(torch.arange(dim) % 2 == 0, place.sin(), place.cos())
+        case('nn_sinusoids', name, lambda x: x + table, [r(batch, length, dim)])
+
+    def masks(steps, causal, padding):
+        """PyTorch's: true where a query may not look."""
+        return dict(attn_mask=torch.ones(steps, steps).triu(1) > 0 if causal else None,
+                    key_padding_mask=None if padding is None else torch.tensor(padding) == 0)
+
+    def attention_layer(heads, causal, padding):
+        def f(x, w, b, out_w, out_b, mask=None, memory=None):
+            m = torch.nn.MultiheadAttention(x.shape[2], heads, batch_first=True)
+            values = dict(zip([n for n, _ in m.named_parameters()], (w, b, out_w, out_b)))
+            y = x if memory is None else memory
+            options = dict(masks(x.shape[1], causal, padding), need_weights=False)
+            return torch.nn.utils.stateless.functional_call(m, values, (x, y, y), options)[0]
+        return f
+    pad = ((1, 1, 1, 0, 0), (1, 1, 1, 1, 1))
+    for shape, heads, source, causal, padding in (((2, 5, 4), 2, 0, False, None), ((2, 5, 4), 2, 0, True, None),
+                                                  ((2, 5, 6), 3, 0, False, pad), ((2, 5, 6), 1, 0, True, pad),
+                                                  ((2, 3, 4), 2, 5, False, pad), ((2, 3, 4), 4, 2, False, None),
+                                                  ((1, 1, 1), 1, 0, True, None)):
+        name = '%s %d heads, source %d%s%s' % (shape_name(shape), heads, source, ', causal' if causal else '',
+                                               ', padding' if padding else '')
+        r, d = Rnd('multihead', name), shape[2]
+        inputs = [r(*shape), r(3 * d, d, low=-1, high=1), r(3 * d), r(d, d, low=-1, high=1), r(d)]
+        inputs.append(None if padding is None else np.array(padding, dtype=float)[:, None, None])
+        inputs.append(r(2, source, d) if source else None)
+        case('nn_multihead_attention', name, attention_layer(heads, causal, padding), inputs, (heads, causal), const=(5,))
+
+    def block(heads, norm_first, activation, causal, padding):
+        def f(*v):
+            x, mask = v[0], masks(v[0].shape[1], causal, padding)
+            m = torch.nn.TransformerEncoderLayer(x.shape[2], heads, v[5].shape[0], 0.0, activation, 1e-5, True, norm_first)
+            values = dict(zip([n for n, _ in m.named_parameters()], v[1:13]))
+            options = dict(src_mask=mask['attn_mask'], src_key_padding_mask=mask['key_padding_mask'])
+            return torch.nn.utils.stateless.functional_call(m, values, (x,), options)
+        return f
+    for norm_first, activation, causal, padding in ((False, 'relu', False, None), (True, 'relu', False, pad),
+                                                    (False, 'gelu', True, None), (True, 'gelu', True, pad)):
+        name = '%s, %s%s%s' % ('norms first' if norm_first else 'norms last', activation, ', causal' if causal else '',
+                               ', padding' if padding else '')
+        r, d, hidden = Rnd('transformer', name), 4, 6
+        inputs = [r(2, 5, d), r(3 * d, d, low=-1, high=1), r(3 * d), r(d, d, low=-1, high=1), r(d), r(hidden, d), r(hidden),
+                  r(d, hidden), r(d), r(d), r(d), r(d), r(d)]
+        inputs.append(None if padding is None else np.array(padding, dtype=float)[:, None, None])
+        case('nn_transformer_block', name, block(2, norm_first, activation, causal, padding), inputs,
+             (2, norm_first, activation == 'gelu', causal), const=(13,))
 
 
 # ---- optimisers ----------------------------------------------------------------------------------------------------
