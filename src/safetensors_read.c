@@ -247,6 +247,34 @@ static void check_param(misfits *m, const tn_tensor *x, tn__entry *e)
     add_misfit(m, x->name, what);
 }
 
+static bool same_shape(const tn_dims *a, const tn_dims *b)
+{
+    return a->n == b->n && memcmp(a->at, b->at, (size_t)a->n * sizeof *a->at) == 0;
+}
+
+/* The same numbers, byte by byte? A file that cannot be read says no, and its error. */
+static bool same_bytes(const tn_file *f, const tn__entry *a, const tn__entry *b)
+{
+    unsigned char x[BLOCK], y[BLOCK];
+    const int64_t base = TN__PREFIX + f->header, bytes = a->end - a->begin;
+    for (int64_t i = 0; i < bytes; i += BLOCK) {
+        const size_t n = bytes - i < BLOCK ? (size_t)(bytes - i) : BLOCK;
+        if (!read_bytes(f, base + a->begin + i, x, n) || !read_bytes(f, base + b->begin + i, y, n)) return false;
+        if (memcmp(x, y, n) != 0) return false;
+    }
+    return true;
+}
+
+/* Of tied weights, which PyTorch names twice? Vectors are not asked: those of ones and zeros are alike by chance. */
+static bool is_second_name(const tn_file *f, const tn__entry *e)
+{
+    for (int i = 0; i < f->n_entries && e->shape.n >= 2; i++) {
+        const tn__entry *o = &f->entry[i];
+        if (o->used && o->dtype == e->dtype && same_shape(&o->shape, &e->shape) && same_bytes(f, o, e)) return true;
+    }
+    return false;
+}
+
 static bool check_fit(tn_file *f, const tn_params *ps, unsigned flags)
 {
     misfits m = {"", 0, 0};
@@ -257,7 +285,8 @@ static bool check_fit(tn_file *f, const tn_params *ps, unsigned flags)
     }
     for (int i = 0; i < f->n_entries && !(flags & TN_IGNORE_UNEXPECTED); i++) {
         const tn__entry *e = f->by_name[i];
-        if (!e->used && strncmp(e->name, "optim.", 6) != 0) add_misfit(&m, e->name, "is unexpected");
+        if (e->used || strncmp(e->name, "optim.", 6) == 0 || is_second_name(f, e)) continue;
+        add_misfit(&m, e->name, "is unexpected");
     }
     if (m.more) snprintf(m.text + m.used, sizeof m.text - m.used, "; ... and %d more", m.more);
     return !m.used || tn__file_fail(f, TN_EFORMAT, "%s", m.text);

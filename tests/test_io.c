@@ -516,6 +516,68 @@ START_TEST(all_that_does_not_fit_is_named_at_once)
 }
 END_TEST
 
+/* (2, 1) numbers at 0 and, the same or not, at 8. */
+static void load_twice_named(const char *first, const char *second, const char *data, const char *text)
+{
+    char header[256];
+    snprintf(header, sizeof header, "{\"words\":%s,\"out\":%s}", first, second);
+    bytes b = make_file(header, 16, data);
+    tn_file *f = parse(b);
+    ck_assert_int_eq(tn_file_load(f, ps, TN_STRICT), !text);
+    if (text) ck_error(TN_EFORMAT, text);
+    tn_file_close(f);
+    free(b.at);
+}
+
+#define TYPED(type, shape, offsets) "{\"dtype\":\"" type "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+
+/* Tied weights have two names in PyTorch. */
+START_TEST(a_second_name_for_the_same_weights)
+{
+    static const char same[] = "\0\0\x80?\0\0\0@\0\0\x80?\0\0\0@", other[] = "\0\0\x80?\0\0\0@\0\0\x80?\0\1\0@";
+    static const char text[] = "load \"m.safetensors\": tensor \"out\" is unexpected";
+    const tn_tensor *words = tn_param(ps, TN_DIMS(2, 1), tn_constant(7), "words");
+    load_twice_named(TYPED("F32", "[2,1]", "[0,8]"), TYPED("F32", "[2,1]", "[8,16]"), other, text);
+    load_twice_named(TYPED("F32", "[2,1]", "[0,8]"), TYPED("F32", "[1,2]", "[8,16]"), same, text);
+    load_twice_named(TYPED("F32", "[2,1]", "[0,8]"), TYPED("F32", "[2]", "[8,16]"), same, text);
+    load_twice_named(TYPED("F32", "[2,1]", "[0,8]"), TYPED("I32", "[2,1]", "[8,16]"), same, text);
+    ck_assert_double_eq((double)words->data[1], 7);
+    load_twice_named(TYPED("F32", "[2,1]", "[0,8]"), TYPED("F32", "[2,1]", "[8,16]"), same, NULL);
+    ck_assert_double_eq((double)words->data[0], 1);
+    ck_assert_double_eq((double)words->data[1], 2);
+    load_twice_named(TYPED("F32", "[2,1]", "[8,16]"), TYPED("F32", "[2,1]", "[0,8]"), same, NULL);
+}
+END_TEST
+
+/* They differ in the last byte, behind more than is read at once. */
+START_TEST(second_names_are_compared_to_the_end)
+{
+    char *data = calloc(2, 40000);
+    ck_assert_ptr_nonnull(data);
+    tn_param(ps, TN_DIMS(100, 100), tn_constant(7), "words");
+    for (int i = 0; i < 2; i++) {
+        bytes b = make_file("{\"words\":" TYPED("F32", "[100,100]", "[0,40000]") ",\"out\":"
+                            TYPED("F32", "[100,100]", "[40000,80000]") "}", 80000, data);
+        tn_file *f = parse(b);
+        ck_assert_int_eq(tn_file_load(f, ps, TN_STRICT), i == 0);
+        if (i) ck_error(TN_EFORMAT, "load \"m.safetensors\": tensor \"out\" is unexpected");
+        tn_file_close(f);
+        free(b.at);
+        data[79999] = 1;
+    }
+    free(data);
+}
+END_TEST
+
+/* Zeros and ones are alike by chance. */
+START_TEST(equal_vectors_are_not_tied)
+{
+    tn_param(ps, TN_DIMS(2), tn_constant(7), "words");
+    load_twice_named(TYPED("F32", "[2]", "[0,8]"), TYPED("F32", "[2]", "[8,16]"), NULL,
+                     "load \"m.safetensors\": tensor \"out\" is unexpected");
+}
+END_TEST
+
 START_TEST(one_wrong_shape)
 {
     bytes b = make_file("{" ENTRY("fc.weight", "F32", "[2,64]", "[0,512]") "}", 512, NULL);
@@ -881,6 +943,9 @@ static void add(TCase *c)
     tcase_add_test(c, many_tensors);
     tcase_add_test(c, a_buffer_may_be_there_in_integers);
     tcase_add_test(c, all_that_does_not_fit_is_named_at_once);
+    tcase_add_test(c, a_second_name_for_the_same_weights);
+    tcase_add_test(c, second_names_are_compared_to_the_end);
+    tcase_add_test(c, equal_vectors_are_not_tied);
     tcase_add_test(c, one_wrong_shape);
     tcase_add_test(c, more_than_a_text_can_hold);
     tcase_add_test(c, further_names_may_be_ignored);

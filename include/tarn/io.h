@@ -45,10 +45,11 @@ enum { TN_STRICT = 0, TN_IGNORE_UNEXPECTED = 1 };
 
 /* Reads every parameter and buffer of ps from f by name, converting the number type. Strict: all names that are missing,
  * unexpected or of the wrong shape are reported in one format error, and then ps is as it was before; with
- * TN_IGNORE_UNEXPECTED further names in the file are fine. A value that does not fit is a format error. A buffer may be
- * there in integers (I64, I32, U8). Gradients are forgotten. Names under "optim." belong to checkpoints and are passed
- * over. The error goes to ps's, and to f's if that is another; nothing is done after an earlier one. Needs memory for a
- * copy of the values. */
+ * TN_IGNORE_UNEXPECTED further names in the file are fine. Always fine is a second name for weights that are read (tied
+ * weights: the same type, shape, of two dimensions or more, and bytes), which tn_save writes once. A value that does not
+ * fit is a format error. A buffer may be there in integers (I64, I32, U8). Gradients are forgotten. Names under "optim."
+ * belong to checkpoints and are passed over. The error goes to ps's, and to f's if that is another; nothing is done after
+ * an earlier one. Needs memory for a copy of the values. */
 bool tn_file_load(tn_file *f, tn_params *ps, unsigned flags);
 
 /* open, load, close. */
