@@ -6,8 +6,9 @@
 static bool check_heads(tn_params *ps, const char *name, int64_t dim, int64_t heads)
 {
     if (heads >= 1 && dim % heads == 0) return true;
-    return tn_fail(tn_params_error(ps), TN_EUSAGE, "nn_multihead_attention_init \"%s\": %lld heads do not divide a dim of %lld",
-                   name, (long long)heads, (long long)dim);
+    return tn_fail(tn_params_error(ps), TN_EUSAGE,
+                   "nn_multihead_attention_init \"%s\": %lld heads do not divide a dim of %lld", name, (long long)heads,
+                   (long long)dim);
 }
 
 void nn_multihead_attention_init(nn_multihead_attention *a, tn_params *ps, const char *name, int64_t dim, int64_t heads)
