@@ -43,16 +43,16 @@ void nn_linear_init(nn_linear *l, tn_params *ps, const char *name, int64_t in, i
 void nn_linear_init_no_bias(nn_linear *l, tn_params *ps, const char *name, int64_t in, int64_t out);
 tn_tensor *nn_linear_forward(const nn_linear *l, tn_tape *t, tn_tensor *x);
 
-/* A convolution over the last dimension of x (batch, in, length) -> (batch, out, length'), tn_unfold's: "<name>.weight"
- * (out, in / groups, kernel) and "<name>.bias" (out) ~ U(-1/sqrt(n), 1/sqrt(n)), n = in / groups * kernel. Set stride (1),
- * padding (0: zeros on both sides) and dilation (1) after init. Groups of channels see nothing of each other; usage
- * error: they do not divide in and out. For a text, tn_transpose(t, x, 1, 2) makes channels of (batch, length, dim), and
- * tn_max(t, y, TN_DIMS(2), false) takes the best place of each (Kim 2014). */
+/* A convolution over the last dimension: "<name>.weight" (out, in / groups, kernel) and "<name>.bias" (out) ~ U(-1/sqrt(n),
+ * 1/sqrt(n)), n = in / groups * kernel. Set stride (1), padding (0: zeros on both sides) and dilation (1) after init.
+ * Groups of channels see nothing of each other; usage error: they do not divide in and out. */
 typedef struct nn_conv1d {
     tn_tensor *weight, *bias;
     int64_t    stride, padding, dilation, groups;
 } nn_conv1d;
 
+/* x (batch, in, length) -> (batch, out, length'), tn_unfold's. For a text, tn_transpose(t, x, 1, 2) makes channels of (batch,
+ * length, dim), and tn_max(t, y, TN_DIMS(2), false) takes the best place of each (Kim 2014). */
 void nn_conv1d_init(nn_conv1d *c, tn_params *ps, const char *name, int64_t in, int64_t out, int64_t kernel);
 void nn_conv1d_init_groups(nn_conv1d *c, tn_params *ps, const char *name, int64_t in, int64_t out, int64_t kernel,
                            int64_t groups);
@@ -68,16 +68,16 @@ typedef struct nn_layer_norm {
 void nn_layer_norm_init(nn_layer_norm *l, tn_params *ps, const char *name, int64_t dim);
 tn_tensor *nn_layer_norm_forward(const nn_layer_norm *l, tn_tape *t, tn_tensor *x);
 
-/* Each of dim channels of x (batch, dim) or (batch, dim, length) over the rest: under TN_TRAIN by the batch's statistics,
- * of which "<name>.running_mean", "<name>.running_var" and "<name>.num_batches_tracked" (buffers) keep a moving average,
- * else by those. weight 1, bias 0, momentum 0.1, eps 1e-5. More dimensions are fine: PyTorch's BatchNorm2d and 3d. What
- * a training step finds out is committed by optim_step. */
+/* Each of dim channels over the rest: under TN_TRAIN by the batch's statistics, of which "<name>.running_mean" and
+ * "<name>.running_var" (buffers) keep a moving average, else by those; "<name>.num_batches_tracked" counts. What a
+ * training step finds out is committed by optim_step. weight 1, bias 0, momentum 0.1, eps 1e-5. */
 typedef struct nn_batch_norm1d {
     tn_tensor          *weight, *bias;
     tn_batch_statistics running;
     double              momentum, eps;
 } nn_batch_norm1d;
 
+/* x (batch, dim) or (batch, dim, length) -> the same shape; more dimensions are PyTorch's BatchNorm2d and 3d. */
 void nn_batch_norm1d_init(nn_batch_norm1d *b, tn_params *ps, const char *name, int64_t dim);
 tn_tensor *nn_batch_norm1d_forward(const nn_batch_norm1d *b, tn_tape *t, tn_tensor *x);
 
@@ -94,6 +94,7 @@ typedef struct nn_recurrent {
 typedef nn_recurrent nn_gru;
 typedef nn_recurrent nn_lstm;
 
+/* For x (batch, steps, in). */
 void nn_gru_init(nn_gru *g, tn_params *ps, const char *name, int64_t in, int64_t hidden);
 void nn_lstm_init(nn_lstm *l, tn_params *ps, const char *name, int64_t in, int64_t hidden);
 
@@ -104,12 +105,13 @@ void nn_lstm_init(nn_lstm *l, tn_params *ps, const char *name, int64_t in, int64
 tn_tensor *nn_gru_forward(const nn_gru *g, tn_tape *t, tn_tensor *x, tn_ids lengths, tn_tensor **state);
 tn_tensor *nn_lstm_forward(const nn_lstm *l, tn_tape *t, tn_tensor *x, tn_ids lengths, tn_tensor **state);
 
-/* Adds to each step of x (batch, steps, dim) a row that is learned for its place: "<name>.weight" (length, dim) ~ N(0, 1),
- * an Embedding over 0 to length - 1. Shape error: more steps than length. */
+/* Adds to each step a row that is learned for its place: "<name>.weight" (length, dim) ~ N(0, 1), PyTorch's Embedding of 0
+ * to length - 1. */
 typedef struct nn_positional {
     tn_tensor *weight;
 } nn_positional;
 
+/* x (batch, steps, dim) -> the same shape. Shape error: more steps than length. */
 void nn_positional_init(nn_positional *p, tn_params *ps, const char *name, int64_t length, int64_t dim);
 tn_tensor *nn_positional_forward(const nn_positional *p, tn_tape *t, tn_tensor *x);
 
@@ -126,6 +128,7 @@ typedef struct nn_multihead_attention {
     int64_t    heads;
 } nn_multihead_attention;
 
+/* dim: of all heads together. */
 void nn_multihead_attention_init(nn_multihead_attention *a, tn_params *ps, const char *name, int64_t dim, int64_t heads);
 
 /* x (batch, length, dim) looks at memory (batch, source, dim), or at itself if that is NULL -> (batch, length, dim). mask,
@@ -147,6 +150,7 @@ typedef struct nn_transformer_block {
     tn_tensor           *(*activation)(tn_tape *t, tn_tensor *x);
 } nn_transformer_block;
 
+/* x (batch, length, dim) -> the same shape; mask, or NULL, and causal as in nn_multihead_attention_forward. */
 void nn_transformer_block_init(nn_transformer_block *b, tn_params *ps, const char *name, int64_t dim, int64_t heads,
                                int64_t hidden);
 tn_tensor *nn_transformer_block_forward(const nn_transformer_block *b, tn_tape *t, tn_tensor *x, tn_tensor *mask, bool causal);

@@ -90,6 +90,7 @@ tn_tensor *tn_matmul_trans(tn_tape *t, tn_tensor *a, tn_tensor *b, unsigned tran
 /* y = x weight^T + bias: x (*, in), weight (out, in), bias (out) or NULL -> (*, out). */
 tn_tensor *tn_linear(tn_tape *t, tn_tensor *x, tn_tensor *weight, tn_tensor *bias);
 
+/* Each at least 1, but for padding: 0 or more zeros on both sides. */
 typedef struct tn_unfold_options {
     int64_t kernel, stride, padding, dilation;
 } tn_unfold_options;
@@ -198,12 +199,13 @@ tn_tensor *tn_layer_norm(tn_tape *t, tn_tensor *x, tn_tensor *weight, tn_tensor 
 /* x / sqrt(mean x^2 + eps) * weight over the last dimension; weight (D) or NULL. Zhang and Sennrich 2019. */
 tn_tensor *tn_rms_norm(tn_tape *t, tn_tensor *x, tn_tensor *weight, double eps);
 
+/* For tn_batch_norm. */
 typedef struct tn_batch_norm_options {
-    bool   training; /* by the batch's own statistics, else by the running ones; true */
-    double momentum; /* running += momentum (the batch's - running); 0.1 */
-    double eps;      /* 1e-5 */
+    bool   training; /* by the batch's own statistics, else by the running ones */
+    double momentum; /* running += momentum (the batch's - running) */
+    double eps;
 } tn_batch_norm_options;
-tn_batch_norm_options tn_batch_norm_defaults(void);
+tn_batch_norm_options tn_batch_norm_defaults(void); /* training, 0.1, 1e-5 */
 
 /* Running mean and var (C), and a number that counts the batches: buffers, or NULL. */
 typedef struct tn_batch_statistics {
