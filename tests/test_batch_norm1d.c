@@ -131,7 +131,7 @@ static const struct misuse {
     tn_code     code;
     const char *text;
 } misuses[] = {
-    {no_x, TN_EUSAGE, "batch_norm: input 0 is NULL, and no earlier error says why"},
+    {no_x, TN_EUSAGE, "batch_norm: input 0 is NULL, and no earlier error says why: is a layer used before its _init?"},
     {flat_x, TN_ESHAPE, "batch_norm: x is (3,), it must be (batch, channels, ...)"},
     {one_value, TN_ESHAPE, "batch_norm: x is (1, 3): one value per channel has no variance to train with"},
     {weight_size, TN_ESHAPE, "batch_norm: weight is (2,), for x (2, 3) it must be (3,)"},

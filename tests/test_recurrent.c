@@ -226,7 +226,7 @@ static const struct misuse {
     {layer_x, TN_ESHAPE, "nn_gru \"rnn.weight_ih_l0\": x is (2, 4, 6), it must be (batch, steps, 3)"},
     {layer_flat, TN_ESHAPE, "nn_lstm \"rnn.weight_ih_l0\": x is (4, 3), it must be (batch, steps, 3)"},
     {layer_state, TN_ESHAPE, "lstm \"rnn\": state is (2, 2), for x (4, 2, 8) it must be (2, 2, 2)"},
-    {layer_null, TN_EUSAGE, "transpose: input 0 is NULL, and no earlier error says why"},
+    {layer_null, TN_EUSAGE, "transpose: input 0 is NULL, and no earlier error says why: is a layer used before its _init?"},
     {mask_beyond, TN_EINDEX, "nn_length_mask: length 5 at position 0 is outside [0, 4]"},
 };
 enum { N_MISUSES = sizeof misuses / sizeof *misuses };

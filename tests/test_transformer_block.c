@@ -159,14 +159,14 @@ static const struct misuse {
 } misuses[] = {
     {three_heads, TN_EUSAGE, "nn_multihead_attention_init \"block.self_attn\": 3 heads do not divide a dim of 8"},
     {no_heads, TN_EUSAGE, "nn_multihead_attention_init \"block.self_attn\": 0 heads do not divide a dim of 8"},
-    {block_null, TN_EUSAGE, "linear: input 0 is NULL, and no earlier error says why"},
+    {block_null, TN_EUSAGE, "linear: input 0 is NULL, and no earlier error says why: is a layer used before its _init?"},
     {block_width, TN_ESHAPE, "linear \"block.self_attn\": x is (2, 3, 9), and weight (24, 8) wants a last size of 8"},
     {block_mask, TN_ESHAPE, "attention: mask is (2, 4), it must broadcast to (batch, heads, length, source) = (2, 2, 3, 3)"},
     {memory_width, TN_ESHAPE, "linear: x is (2, 3, 7), and weight (8, 8) wants a last size of 8"},
     {memory_batch, TN_ESHAPE, "attention: k is (1, 3, 8), for q (2, 3, 8) it must be (2, source, 8)"},
     {too_long, TN_ESHAPE, "nn_positional \"places.weight\": x is (2, 5, 8), it must be (batch, 4 at most, 8)"},
     {places_rank, TN_ESHAPE, "nn_positional \"places.weight\": x is (3, 8), it must be (batch, 4 at most, 8)"},
-    {places_null, TN_EUSAGE, "add: input 0 is NULL, and no earlier error says why"},
+    {places_null, TN_EUSAGE, "add: input 0 is NULL, and no earlier error says why: is a layer used before its _init?"},
     {sinusoids, TN_ESHAPE, "tn_input: a rank of 2 is not in 0..8, or a size is negative or too large"},
 };
 enum { N_MISUSES = sizeof misuses / sizeof *misuses };
