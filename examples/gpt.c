@@ -19,7 +19,7 @@ static const char usage[] =
     "gpt sample PROMPT [OPTION VALUE]...   writes on from PROMPT\n"
     "\n"
     "  --model FILE (gpt.safetensors)      --seed N (1)\n"
-    "  train:  --steps N (2000)  --batch N (16)  --lr X (0.001)  --dropout X (0.1)\n"
+    "  train:  --steps N (2000)  --batch N (16)  --lr X (0.001)  --dropout X (0)\n"
     "          --context N (64: how many bytes back it looks)  --dim N (128)  --heads N (4)  --layers N (4)\n"
     "  sample: --bytes N (500)  --temperature X (0.8; less: what is likelier)\n";
 
@@ -272,7 +272,7 @@ int main(int argc, char **argv)
     const bool trains = argc > 2 && strcmp(argv[1], "train") == 0, samples = argc > 2 && strcmp(argv[1], "sample") == 0;
     if (!trains && !samples) return fputs(usage, argc < 2 ? stdout : stderr), argc < 2 ? 0 : 2;
     tn_error err = {0};
-    settings s = {64, 128, 4, 4, 2000, 16, 500, 1, 1e-3, 0.1, 0.8, argv[2], "gpt.safetensors"};
+    settings s = {64, 128, 4, 4, 2000, 16, 500, 1, 1e-3, 0, 0.8, argv[2], "gpt.safetensors"};
     for (int i = 3; i < argc && !err.code; i += 2) parse_option(&s, argv[i], argv[i + 1], &err);
     tn_params *ps = tn_params_new((uint64_t)s.seed, &err);
     tn_tape *t = tn_tape_new((uint64_t)s.seed, 0, &err);

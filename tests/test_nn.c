@@ -259,6 +259,8 @@ START_TEST(conv1d_refuses)
          "unfold: kernel 3, dilation 1 and padding 9223372036854775807 on x (2, 4, 9) overflow"},
         {{3, {2, 4, 9}}, 1, 0, INT64_MAX, TN_EMEMORY,
          "unfold: kernel 3, dilation 9223372036854775807 and padding 0 on x (2, 4, 9) overflow"},
+        {{3, {0, 4, INT64_MAX}}, 1, 1, 1, TN_EMEMORY,
+         "unfold: kernel 3, dilation 1 and padding 1 on x (0, 4, 9223372036854775807) overflow"},
         {{3, {2, 4, 9}}, INT64_MAX, 0, 1, TN_OK, ""},
     };
     nn_conv1d c;
