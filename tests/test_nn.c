@@ -240,6 +240,8 @@ START_TEST(conv1d_starts)
     nn_conv1d_init_groups(&grouped, ps, "odd", 4, 5, 1, 2);
     ck_assert(!grouped.weight && !grouped.bias);
     ck_error(TN_EUSAGE, "nn_conv1d_init \"odd\": 2 groups do not divide 4 and 5 channels");
+    nn_conv1d_init_groups(&grouped, ps, "odd", 5, 4, 1, 2);
+    ck_error(TN_EUSAGE, "nn_conv1d_init \"odd\": 2 groups do not divide 5 and 4 channels");
     nn_conv1d_init_groups(&grouped, ps, "none", 4, 4, 1, 0);
     ck_error(TN_EUSAGE, "nn_conv1d_init \"none\": 0 groups do not divide 4 and 4 channels");
 }

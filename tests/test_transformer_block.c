@@ -142,6 +142,7 @@ static void places_on(tn_tensor *x)
 
 MISUSE(three_heads, block_of(3))
 MISUSE(no_heads, block_of(0))
+MISUSE(minus_heads, block_of(-2))
 MISUSE(block_null, block_on(NULL, NULL))
 MISUSE(block_width, block_on(of(TN_DIMS(2, 3, 9)), NULL))
 MISUSE(block_mask, block_on(of(TN_DIMS(2, 3, 8)), tn_detach(t, of(TN_DIMS(2, 4)))))
@@ -159,6 +160,7 @@ static const struct misuse {
 } misuses[] = {
     {three_heads, TN_EUSAGE, "nn_multihead_attention_init \"block.self_attn\": 3 heads do not divide a dim of 8"},
     {no_heads, TN_EUSAGE, "nn_multihead_attention_init \"block.self_attn\": 0 heads do not divide a dim of 8"},
+    {minus_heads, TN_EUSAGE, "nn_multihead_attention_init \"block.self_attn\": -2 heads do not divide a dim of 8"},
     {block_null, TN_EUSAGE, "linear: input 0 is NULL, and no earlier error says why: is a layer used before its _init?"},
     {block_width, TN_ESHAPE, "linear \"block.self_attn\": x is (2, 3, 9), and weight (24, 8) wants a last size of 8"},
     {block_mask, TN_ESHAPE, "attention: mask is (2, 4), it must broadcast to (batch, heads, length, source) = (2, 2, 3, 3)"},
