@@ -13,7 +13,8 @@ status() { # the exit status wanted, a pattern of the message, then a command
     { [ $got = "$want" ] && grep -q -- "$pattern" "$work/err"; } ||
         { failures=$((failures + 1)); echo "examples: exit $got, not $want with \"$pattern\": $*: $(cat "$work/err")"; }
 }
-gpt=examples/gpt model=$work/m.safetensors text=README.md
+gpt=examples/gpt model=$work/m.safetensors text=$work/text
+seq 400 | sed "s/.*/The & dogs sleep under the old tree./" > "$text"
 train() { "$gpt" train "$text" --model "$model" --context 16 --dim 32 --heads 2 --layers 2 --steps 200 --lr 0.01 "$@"; }
 sample() { "$gpt" sample "The " --model "$model" --bytes 60 "$@"; }
 
@@ -23,7 +24,7 @@ ok "mlp_digits shows no digit" grep -q "^this is a [0-9], and is taken for a [0-
 
 ok "gpt says no usage" sh -c "$gpt | grep -q '^gpt train TEXT'"
 ok "gpt train fails" train 2> "$work/log"
-ok "gpt train learns badly: $(tail -1 "$work/log")" awk 'END { exit !(NR == 10 && $6 < 3.4 && $7 < 3.4) }' FS='[ ;]+' "$work/log"
+ok "gpt train learns badly: $(tail -1 "$work/log")" awk 'END { exit !(NR == 10 && $6 < 1 && $7 < 1) }' FS='[ ;]+' "$work/log"
 ok "gpt train draws where no terminal is" [ -z "$(tr -dc '\r' < "$work/log")" ]
 cp "$model" "$work/first"
 train 2> /dev/null
