@@ -407,7 +407,7 @@ bool optim_next(const optim_update *u, optim_span *s)
 
 /* ---- in pieces ------------------------------------------------------------------------------------------------- */
 
-enum { PIECE = 1 << 14 }; /* numbers */
+enum { PIECE = 1 << 16 }; /* numbers: less is done before another thread is awake */
 
 typedef struct pieces {
     const optim_update *u;

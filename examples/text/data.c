@@ -194,9 +194,9 @@ static bool encode_round(text_data *d, text_round *r)
 bool text_data_encode(text_data *d, const text_corpus *c, const text_encoder *e)
 {
     text_round *r = calloc(1, sizeof *r);
-    bool        ok = r != NULL;
+    bool        ok = true;
 
-    if (!ok) return tn_fail(d->err, TN_EMEMORY, "out of memory: no room for a round of texts");
+    if (!r) return tn_fail(d->err, TN_EMEMORY, "out of memory: no room for a round of texts");
     r->corpus = c;
     r->encoder = e;
     for (int k = 0; k < PIECES; k++) r->piece[k].err = &r->err[k];

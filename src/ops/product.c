@@ -5,10 +5,10 @@
 #include "kernels/kernels.h"
 #include "product.h"
 
-/* ALONE: multiplications that are not worth waking a thread for, some 2 us of work. PIECE: what a worker takes at a
+/* ALONE: multiplications that are not worth waking a thread for, some 3 us of work. PIECE: what a worker takes at a
  * time, at least. EACH: blocks for each worker, so that all are busy to the end; not more, since each packs its
  * operands. */
-enum { ALONE = 1 << 17, PIECE = 1 << 16, EACH = 2, MOST_ROWS = 768, MOST_COLUMNS = 1536, ROWS = 48, COLUMNS = 64 };
+enum { ALONE = 1 << 18, PIECE = 1 << 16, EACH = 2, MOST_ROWS = 768, MOST_COLUMNS = 1536, ROWS = 48, COLUMNS = 64 };
 
 /* How C's matrices are cut: rows x columns of them make a block; down x across blocks make a matrix. */
 typedef struct cut {

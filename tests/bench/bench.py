@@ -19,6 +19,7 @@ import re
 import resource
 import shutil
 import statistics
+import string
 import subprocess
 import sys
 import tempfile
@@ -402,7 +403,8 @@ class Text:
     def prepare(line, characters):
         label, _, text = line.rstrip(b"\n").partition(b"\t")
         if characters:
-            return label, [c.encode() for c in text.decode("utf-8", "replace") if not c.isspace()]
+            text = text.decode("utf-8", "replace").lower()
+            return label, [c.encode() for c in text if not c.isspace() and c not in string.punctuation]
         return label, WORD.findall(text.lower())
 
 
@@ -437,11 +439,9 @@ class Classifiers:
 
     def tarn_train(self, text, model, dim, ngrams, epochs, cpus=1):
         argv = [self.classify, "train", "--quiet", "--format", "fasttext", "--model",
-                f"{self.folder}/{model}.safetensors", "--tokenizer", "char" if text.name == "cold" else "word",
+                f"{self.folder}/{model}.safetensors", "--tokenizer", "mixed" if text.name == "cold" else "word",
                 "--dim", str(dim), "--ngrams", str(ngrams),
                 "--buckets", "200000", "--epochs", str(epochs)]
-        if text.name == "cold":
-            argv += ["--lr", "0.2"]  # texts of single characters are long: the default's steps are too large for them
         if "--subwords" in self.help:
             argv += ["--subwords", "0"]
         return child(argv + [text.train], cpus=cpus)
