@@ -52,9 +52,16 @@ int tn_threads(void)
     return atomic_load(&pool.threads);
 }
 
+/* Some 10 ns, in which another thread of the same core runs on; seldom a call to the system, which costs microseconds on
+ * a virtual machine, for when there are more threads than processors. */
 static void pause_a_little(int spins)
 {
-    if (spins % 64 == 63) sched_yield();
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("isb");
+#endif
+    if (spins % 1024 == 1023) sched_yield();
 }
 
 static void take_pieces(void)
