@@ -147,6 +147,17 @@ $(eval $(call test_variant,double,$(LIB64)))
 $(foreach type,float double,$(B)/$(type)/tests/test_training): LDFLAGS += \
   -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc,--wrap=mmap
 
+# have calls to the system fail
+comma := ,
+FAULTY := test_faults
+FAULTS := malloc calloc realloc aligned_alloc free open read pread write fsync close rename unlink stat lstat fstat fchmod \
+          pthread_create
+define faulty
+$(B)/$1/tests/$2: $(B)/$1/tests/faults.o
+$(B)/$1/tests/$2: LDFLAGS += $(FAULTS:%=-Wl$(comma)--wrap=%)
+endef
+$(foreach type,float double,$(foreach test,$(FAULTY),$(eval $(call faulty,$(type),$(test)))))
+
 .PHONY: tools
 tools:
 	@tests/tools.sh check

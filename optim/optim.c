@@ -1,11 +1,9 @@
 /* optim.c: the engine of the optimisers. It knows parameters, settings and states; a rule knows the mathematics. */
-#define _GNU_SOURCE /* madvise */
 #include <fnmatch.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
+#include <tarn/memory.h>
 #include <tarn/optim.h>
 
 typedef struct slot {
@@ -72,7 +70,7 @@ static bool reserve_slots(optim *o)
     if (n <= o->n_slots) {
         return true;
     }
-    slot *s = realloc(o->slot, (size_t)n * sizeof *s);
+    slot *s = tn_realloc(o->slot, (size_t)n * sizeof *s);
     if (!s) {
         return tn_fail(error_of(o), TN_EMEMORY, "%s: no memory for %d parameters", o->rule->name, n);
     }
@@ -155,7 +153,7 @@ int64_t optim_steps(const optim *o)
 static bool copy_options(optim *o, const void *options)
 {
     size_t n = o->rule->options_size;
-    o->options = malloc(n ? n : 1);
+    o->options = tn_malloc(n ? n : 1);
     if (!o->options) {
         return tn_fail(error_of(o), TN_EMEMORY, "%s: no memory for the options", o->rule->name);
     }
@@ -197,7 +195,7 @@ optim *optim_new(tn_params *ps, const optim_rule *rule, const void *options, dou
     if (!err || err->code != TN_OK || !check_rule(rule, options, err)) {
         return NULL;
     }
-    optim *o = calloc(1, sizeof *o);
+    optim *o = tn_calloc(1, sizeof *o);
     if (!o) {
         tn_fail(err, TN_EMEMORY, "%s: no memory for the optimiser", rule->name);
         return NULL;
@@ -217,30 +215,16 @@ void optim_free(optim *o)
     }
     for (int i = 0; i < o->n_slots; i++) {
         for (int k = 0; k < OPTIM_MAX_STATE; k++) {
-            free(o->slot[i].block[k]);
+            tn_free(o->slot[i].block[k]);
         }
     }
-    free(o->slot);
-    free(o->zeros);
-    free(o->options);
-    free(o);
+    tn_free(o->slot);
+    tn_free(o->zeros);
+    tn_free(o->options);
+    tn_free(o);
 }
 
 /* ---- a step: reserve everything, then change everything -------------------------------------------------------- */
-
-/* As the library has it for its own big arrays: rows picked all over a table would each need a page looked up. */
-static void prefer_large_pages(void *s, size_t bytes)
-{
-#ifdef MADV_HUGEPAGE
-    enum { PAGE = 4096, BIG = 1 << 25 };
-    if (s && bytes >= BIG) {
-        uintptr_t begin = ((uintptr_t)s + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
-        madvise((void *)begin, bytes - PAGE, MADV_HUGEPAGE); /* advice: it may be refused */
-    }
-#else
-    (void)s, (void)bytes;
-#endif
-}
 
 /* calloc: the pages of a table's state that no step has touched cost nothing. From a cache line's begin, as the
  * table. */
@@ -248,11 +232,10 @@ static bool reserve_numbers(slot *s, int k, int64_t n, double initial)
 {
     enum { LINE = 64 };
     size_t bytes = (size_t)n * sizeof(tn_real) + LINE;
-    s->block[k] = calloc(bytes, 1);
+    s->block[k] = tn_calloc(bytes, 1);
     if (!s->block[k]) {
         return false;
     }
-    prefer_large_pages(s->block[k], bytes);
     s->state[k] = (tn_real *)(((uintptr_t)s->block[k] + LINE - 1) & ~(uintptr_t)(LINE - 1));
     for (int64_t i = 0; initial != 0 && i < n; i++) {
         s->state[k][i] = (tn_real)initial;
@@ -282,8 +265,8 @@ static bool reserve_zeros(optim *o, const tn_tensor *param, int64_t width)
     if (o->n_zeros >= width && o->zeros) {
         return true;
     }
-    free(o->zeros);
-    o->zeros = calloc((size_t)width + 1, sizeof *o->zeros);
+    tn_free(o->zeros);
+    o->zeros = tn_calloc((size_t)width + 1, sizeof *o->zeros);
     o->n_zeros = o->zeros ? width : 0;
     return o->zeros || tn_fail(error_of(o), TN_EMEMORY, "%s: no memory for a row of \"%s\" %s", o->rule->name,
                                param->name, TN_STR(param));

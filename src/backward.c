@@ -145,7 +145,7 @@ static bool reserve_pending(plan *p)
 {
     for (tn__proposal *w = p->tape->proposals; w; w = w->next) {
         tn__param *q = tn__param_of(w->buffer);
-        if (!q->pending) q->pending = tn__malloc((size_t)w->buffer->n * sizeof(tn_real));
+        if (!q->pending) q->pending = tn_malloc((size_t)w->buffer->n * sizeof(tn_real));
         if (!q->pending) return tn_fail(p->tape->err, TN_EMEMORY, "backward: out of memory for \"%s\"", q->name);
     }
     return true;

@@ -3,15 +3,11 @@
 #ifndef TARN_ENGINE_H
 #define TARN_ENGINE_H
 
+#include <tarn/memory.h>
 #include <tarn/op.h>
 #include <tarn/rng.h>
 
-/* ---- memory: the one place that asks the system ------------------------------------------------------------------- */
-
-void *tn__malloc(size_t bytes);
-void *tn__calloc(size_t n, size_t size);
-void *tn__realloc(void *p, size_t bytes);
-void  tn__free(void *p);
+/* ---- memory: memory.c is the one place that asks the system ------------------------------------------------------- */
 
 /* Has the system give all pages of p[0..bytes) at once, since all of them are about to be written: one by one, at the
  * first write to each, they would cost more than what is written. What p holds stays. */

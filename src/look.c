@@ -30,7 +30,7 @@ static const tn_tensor **params_of(const tn_tape *t, size_t *n)
 {
     size_t all = 0, kept = 0;
     for (int64_t i = 0; i < tn__tape_count_nodes(t); i++) all += (size_t)tn__tape_node(t, i)->n_in;
-    const tn_tensor **param = tn__malloc(all * sizeof *param);
+    const tn_tensor **param = tn_malloc(all * sizeof *param);
     if (!param) return NULL;
     all = 0;
     for (int64_t i = 0; i < tn__tape_count_nodes(t); i++) {
@@ -93,7 +93,7 @@ void tn_draw(const tn_tape *t, FILE *to)
         draw_edges(tn__tape_node(t, i), param, n, to);
     }
     fputs("}\n", to);
-    tn__free(param);
+    tn_free(param);
 }
 
 /* ---- the table --------------------------------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* memory.c: what the system gives, and the arena that a tape's tensors live in. */
 #define _GNU_SOURCE /* madvise */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -44,26 +45,53 @@ static void *prefer_large_pages(void *p, size_t bytes)
     return p;
 }
 
+static tn_allocator allocator; /* resize is NULL: libc's */
+static atomic_llong held;      /* blocks */
+
+bool tn_set_allocator(const tn_allocator *a)
+{
+    if (atomic_load(&held)) return false;
+    allocator = a ? *a : (tn_allocator){NULL, NULL};
+    return true;
+}
+
+static void *hold(void *p)
+{
+    if (p) atomic_fetch_add(&held, 1);
+    return p;
+}
+
 /* What is big begins at a large page, else its two ends would lie in some hundred small ones. */
-void *tn__malloc(size_t bytes)
+void *tn_malloc(size_t bytes)
 {
-    if (bytes < LARGE_PAGE) return malloc(bytes ? bytes : 1);
-    return prefer_large_pages(aligned_alloc(LARGE_PAGE, whole_pages(bytes, LARGE_PAGE)), bytes);
+    if (bytes > PTRDIFF_MAX) return NULL;
+    if (allocator.resize) return tn_realloc(NULL, bytes);
+    if (bytes < LARGE_PAGE) return hold(malloc(bytes ? bytes : 1));
+    return hold(prefer_large_pages(aligned_alloc(LARGE_PAGE, whole_pages(bytes, LARGE_PAGE)), bytes));
 }
 
-void *tn__calloc(size_t n, size_t size)
+void *tn_calloc(size_t n, size_t size)
 {
-    return prefer_large_pages(calloc(n ? n : 1, size ? size : 1), n * size);
+    if (size && n > PTRDIFF_MAX / size) return NULL;
+    if (!allocator.resize) return hold(prefer_large_pages(calloc(n ? n : 1, size ? size : 1), n * size));
+    void *p = tn_realloc(NULL, n * size);
+    return p ? memset(p, 0, n * size) : NULL;
 }
 
-void *tn__realloc(void *p, size_t bytes)
+void *tn_realloc(void *p, size_t bytes)
 {
-    return realloc(p, bytes ? bytes : 1);
+    size_t wanted = bytes ? bytes : 1;
+    if (bytes > PTRDIFF_MAX) return NULL;
+    void *q = allocator.resize ? allocator.resize(allocator.user, p, wanted) : realloc(p, wanted);
+    return p ? q : hold(q);
 }
 
-void tn__free(void *p)
+void tn_free(void *p)
 {
-    free(p);
+    if (!p) return;
+    atomic_fetch_sub(&held, 1);
+    if (allocator.resize) allocator.resize(allocator.user, p, 0);
+    else free(p);
 }
 
 void tn__populate(void *p, size_t bytes)
@@ -119,8 +147,8 @@ static bool add_chunk(tn__arena *a, size_t bytes)
     size_t size = bytes > a->bytes ? bytes : a->bytes;
     if (size < FIRST_CHUNK) size = FIRST_CHUNK;
     if (size >= LARGE_PAGE) size = whole_pages(size + 2 * HEADER, LARGE_PAGE) - 2 * HEADER;
-    tn__chunk *c = tn__malloc(size + 2 * HEADER);
-    if (!c && size > bytes) c = tn__malloc((size = bytes) + 2 * HEADER);
+    tn__chunk *c = tn_malloc(size + 2 * HEADER);
+    if (!c && size > bytes) c = tn_malloc((size = bytes) + 2 * HEADER);
     if (!c) return false;
     *c = (tn__chunk){a->chunk, size};
     a->chunk = c;
@@ -160,7 +188,7 @@ static void free_chunks(tn__arena *a)
     for (tn__chunk *c = a->chunk, *older; c; c = older) {
         older = c->older;
         UNPOISON(first_byte(c), c->bytes);
-        tn__free(c);
+        tn_free(c);
     }
     a->chunk = NULL;
     a->at = a->end = NULL;

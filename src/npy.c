@@ -173,7 +173,7 @@ static bool read_header(npy *p)
     int64_t n = 0;
     for (int i = width; i-- > 0;) n = n << 8 | b[i];
     if (n < 1 || n > MAX_HEADER || n > p->size) return fail(p, TN_EFORMAT, "byte 8: a header of this length is not possible");
-    p->header = tn__malloc((size_t)n + 1);
+    p->header = tn_malloc((size_t)n + 1);
     if (!p->header) return fail(p, TN_EMEMORY, "out of memory");
     if (!read_bytes(p, p->header, (size_t)n)) return false;
     p->header[n] = 0;
@@ -228,7 +228,7 @@ tn_tensor *tn_npy_load(tn_tape *t, const char *path)
     tn_tensor *x = open_file(&p) && read_header(&p) ? tn_input(t, p.shape, NULL, false) : NULL;
     if (x && !read_numbers(&p, x->data)) x = NULL;
     if (p.f) fclose(p.f);
-    tn__free(p.header);
+    tn_free(p.header);
     return x;
 }
 
@@ -262,8 +262,8 @@ bool tn_npy_save(const tn_tensor *x, const char *path, tn_error *err)
 {
     if (!err || err->code) return false;
     if (!x || !path) return tn_fail(err, TN_EUSAGE, "save: the %s is NULL", x ? "path" : "tensor");
-    tn__out *o = tn__malloc(sizeof *o);
+    tn__out *o = tn_malloc(sizeof *o);
     bool ok = o ? write_file(o, x, path, err) : tn_fail(err, TN_EMEMORY, "save \"%s\": out of memory", path);
-    tn__free(o);
+    tn_free(o);
     return ok;
 }

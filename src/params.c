@@ -31,7 +31,7 @@ tn_init tn_copy_of(const tn_real *data)
 tn_params *tn_params_new(uint64_t seed, tn_error *err)
 {
     if (!err || err->code) return NULL;
-    tn_params *ps = tn__calloc(1, sizeof *ps);
+    tn_params *ps = tn_calloc(1, sizeof *ps);
     if (!ps) {
         tn_fail(err, TN_EMEMORY, "tn_params_new: out of memory");
         return NULL;
@@ -44,21 +44,21 @@ tn_params *tn_params_new(uint64_t seed, tn_error *err)
 static void free_param(tn__param *p)
 {
     if (!p) return;
-    tn__free(p->block);
-    tn__free(p->node.grad);
-    tn__free(p->row_grad);
-    tn__free(p->row);
-    tn__free(p->slot_of);
-    tn__free(p->pending);
-    tn__free(p);
+    tn_free(p->block);
+    tn_free(p->node.grad);
+    tn_free(p->row_grad);
+    tn_free(p->row);
+    tn_free(p->slot_of);
+    tn_free(p->pending);
+    tn_free(p);
 }
 
 void tn_params_free(tn_params *ps)
 {
     if (!ps) return;
     for (int i = 0; i < ps->n; i++) free_param(ps->at[i]);
-    tn__free(ps->at);
-    tn__free(ps);
+    tn_free(ps->at);
+    tn_free(ps);
 }
 
 tn_error *tn_params_error(const tn_params *ps)
@@ -81,7 +81,7 @@ static bool make_room(tn_params *ps)
 {
     if (ps->n < ps->capacity) return true;
     int capacity = ps->capacity ? 2 * ps->capacity : 16;
-    tn__param **at = tn__realloc(ps->at, (size_t)capacity * sizeof *at);
+    tn__param **at = tn_realloc(ps->at, (size_t)capacity * sizeof *at);
     if (!at) return false;
     ps->at = at;
     ps->capacity = capacity;
@@ -110,7 +110,7 @@ static void draw(const tn_params *ps, const tn_tensor *x, tn_init init)
 static bool reserve_values(tn__param *p, int64_t n)
 {
     enum { LINE = 64 };
-    p->block = tn__calloc((size_t)n * sizeof(tn_real) + LINE, 1);
+    p->block = tn_calloc((size_t)n * sizeof(tn_real) + LINE, 1);
     p->node.pub.data = (tn_real *)(((uintptr_t)p->block + LINE - 1) & ~(uintptr_t)(LINE - 1));
     return p->block != NULL;
 }
@@ -127,9 +127,9 @@ static tn_tensor *add(tn_params *ps, tn_dims shape, tn_init init, unsigned flags
         tn_fail(ps->err, TN_EUSAGE, "tn_param \"%s\": the data to copy is NULL", name);
         return NULL;
     }
-    tn__param *p = make_room(ps) ? tn__calloc(1, sizeof *p) : NULL;
+    tn__param *p = make_room(ps) ? tn_calloc(1, sizeof *p) : NULL;
     if (!p || !reserve_values(p, n)) {
-        tn__free(p);
+        tn_free(p);
         tn_fail(ps->err, TN_EMEMORY, "tn_param \"%s\": out of memory for %lld numbers", name, (long long)n);
         return NULL;
     }
@@ -216,7 +216,7 @@ int64_t tn__row_width(const tn_tensor *x)
 
 bool tn__reserve_dense(tn__param *p)
 {
-    if (!p->node.grad) p->node.grad = tn__malloc((size_t)p->node.pub.n * sizeof(tn_real));
+    if (!p->node.grad) p->node.grad = tn_malloc((size_t)p->node.pub.n * sizeof(tn_real));
     return p->node.grad != NULL;
 }
 
@@ -225,15 +225,15 @@ bool tn__reserve_rows(tn__param *p, int64_t more)
     const tn_tensor *x = &p->node.pub;
     int64_t wanted = p->n_rows + more;
     if (wanted > x->size[0]) wanted = x->size[0];
-    if (!p->slot_of) p->slot_of = tn__calloc((size_t)x->size[0], sizeof *p->slot_of);
+    if (!p->slot_of) p->slot_of = tn_calloc((size_t)x->size[0], sizeof *p->slot_of);
     if (!p->slot_of) return false;
     if (p->row && wanted <= p->row_capacity) return true;
     int64_t capacity = 2 * p->row_capacity > wanted ? 2 * p->row_capacity : wanted;
     if (capacity > x->size[0]) capacity = x->size[0];
-    int32_t *row = tn__realloc(p->row, (size_t)(capacity + 1) * sizeof *row); /* one more for tn__touch_rows to write */
+    int32_t *row = tn_realloc(p->row, (size_t)(capacity + 1) * sizeof *row); /* one more for tn__touch_rows to write */
     if (!row) return false;
     p->row = row;
-    tn_real *grad = tn__realloc(p->row_grad, (size_t)(capacity * tn__row_width(x)) * sizeof *grad);
+    tn_real *grad = tn_realloc(p->row_grad, (size_t)(capacity * tn__row_width(x)) * sizeof *grad);
     if (!grad) return false;
     p->row_grad = grad;
     p->row_capacity = capacity;
@@ -344,10 +344,10 @@ static int64_t count_values(const tn_params *ps)
 tn_snapshot *tn_params_snapshot(const tn_params *ps)
 {
     if (!ps || ps->err->code) return NULL;
-    tn_snapshot *s = tn__calloc(1, sizeof *s);
-    if (s) s->values = tn__malloc((size_t)count_values(ps) * sizeof *s->values);
+    tn_snapshot *s = tn_calloc(1, sizeof *s);
+    if (s) s->values = tn_malloc((size_t)count_values(ps) * sizeof *s->values);
     if (!s || !s->values) {
-        tn__free(s);
+        tn_free(s);
         tn_fail(ps->err, TN_EMEMORY, "tn_params_snapshot: out of memory for %lld numbers", (long long)count_values(ps));
         return NULL;
     }
@@ -399,6 +399,6 @@ bool tn_snapshot_average(tn_snapshot *s, const tn_params *ps, double weight)
 
 void tn_snapshot_free(tn_snapshot *s)
 {
-    if (s) tn__free(s->values);
-    tn__free(s);
+    if (s) tn_free(s->values);
+    tn_free(s);
 }

@@ -18,7 +18,7 @@ void tn_profile(tn_tape *t, bool on)
 
 void tn__profile_free(tn__profile *p)
 {
-    tn__free(p->call);
+    tn_free(p->call);
     *p = (tn__profile){NULL, 0, 0, 0};
 }
 
@@ -34,7 +34,7 @@ static bool make_room(tn__profile *p)
 {
     if (p->n < p->capacity) return true;
     int64_t capacity = p->capacity ? 2 * p->capacity : 1024;
-    tn__call *call = tn__realloc(p->call, (size_t)capacity * sizeof *call);
+    tn__call *call = tn_realloc(p->call, (size_t)capacity * sizeof *call);
     if (!call) return false;
     p->call = call;
     p->capacity = capacity;
@@ -116,7 +116,7 @@ void tn_profile_print(const tn_tape *t, FILE *to)
 {
     if (!t || !to) return;
     const tn__profile *p = &t->profile;
-    sums all = {0}, *row = tn__malloc((size_t)p->n * sizeof *row);
+    sums all = {0}, *row = tn_malloc((size_t)p->n * sizeof *row);
     size_t n = 0;
     if (!row) {
         tn_fail(t->err, TN_EMEMORY, "tn_profile_print: out of memory");
@@ -129,7 +129,7 @@ void tn_profile_print(const tn_tape *t, FILE *to)
     qsort(row, n, sizeof *row, compare_time);
     put_table(row, n, &all, to);
     if (p->lost) fprintf(to, "%" PRId64 " more were not recorded: out of memory\n", p->lost);
-    tn__free(row);
+    tn_free(row);
 }
 
 /* ---- the trace --------------------------------------------------------------------------------------------------- */

@@ -56,7 +56,7 @@ static void *grow(void *array, int n, int *room, size_t size)
 {
     if (n < *room) return array;
     int wanted = *room ? 2 * *room : 16;
-    void *larger = tn__realloc(array, (size_t)wanted * size);
+    void *larger = tn_realloc(array, (size_t)wanted * size);
     if (larger) *room = wanted;
     return larger;
 }
@@ -162,7 +162,7 @@ static bool parse_text(tn_file *f, const char *text)
     size_t size = (size_t)f->header, bad = tn__utf8_check(text, size);
     if (bad < size) return fail_at(f, TN__PREFIX + bad, "the header is not UTF-8");
     if (!size || text[0] != '{') return fail_at(f, TN__PREFIX, "the header does not begin with '{'");
-    f->text = tn__malloc(size);
+    f->text = tn_malloc(size);
     if (!f->text) return out_of_memory(f);
     tn__populate(f->text, size);
     tn__json j = {.bytes = text, .size = size, .text = f->text};
@@ -210,7 +210,7 @@ static bool sort_pairs(tn_file *f)
 static bool sort_entries(tn_file *f)
 {
     size_t n = (size_t)f->n_entries;
-    f->by_name = tn__malloc(n * sizeof *f->by_name);
+    f->by_name = tn_malloc(n * sizeof *f->by_name);
     if (!f->by_name) return out_of_memory(f);
     if (n) qsort(f->entry, n, sizeof *f->entry, compare_places);
     for (size_t i = 0; i < n; i++) f->by_name[i] = &f->entry[i];

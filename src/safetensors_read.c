@@ -42,10 +42,10 @@ static tn_file *new_file(const char *path, tn_error *err)
 {
     if (!err || err->code) return NULL;
     if (!path) return tn_fail(err, TN_EUSAGE, "load: the path is NULL"), NULL;
-    tn_file *f = tn__calloc(1, sizeof *f);
-    if (f) f->path = tn__malloc(strlen(path) + 1);
+    tn_file *f = tn_calloc(1, sizeof *f);
+    if (f) f->path = tn_malloc(strlen(path) + 1);
     if (!f || !f->path) {
-        tn__free(f);
+        tn_free(f);
         tn_fail(err, TN_EMEMORY, "load: out of memory");
         return NULL;
     }
@@ -60,11 +60,11 @@ static bool read_header(tn_file *f)
     unsigned char prefix[TN__PREFIX] = {0};
     if (!read_bytes(f, 0, prefix, f->size < TN__PREFIX ? (size_t)f->size : TN__PREFIX)) return false;
     if (!tn__header_size(f, prefix)) return false;
-    char *text = tn__malloc((size_t)f->header);
+    char *text = tn_malloc((size_t)f->header);
     if (!text) return tn__file_fail(f, TN_EMEMORY, "out of memory for a header of %lld bytes", (ll)f->header);
     tn__populate(text, (size_t)f->header);
     bool ok = read_bytes(f, TN__PREFIX, text, (size_t)f->header) && tn__header_parse(f, text);
-    tn__free(text);
+    tn_free(text);
     return ok;
 }
 
@@ -106,12 +106,12 @@ void tn_file_close(tn_file *f)
 {
     if (!f) return;
     if (f->fd >= 0) close(f->fd);
-    tn__free(f->path);
-    tn__free(f->text);
-    tn__free(f->entry);
-    tn__free(f->by_name);
-    tn__free(f->pair);
-    tn__free(f);
+    tn_free(f->path);
+    tn_free(f->text);
+    tn_free(f->entry);
+    tn_free(f->by_name);
+    tn_free(f->pair);
+    tn_free(f);
 }
 
 /* ---- looking ----------------------------------------------------------------------------------------------------- */
@@ -297,11 +297,11 @@ static bool check_fit(tn_file *f, const tn_params *ps, unsigned flags)
 /* A buffer may stand there in integers: PyTorch counts batches so. */
 static bool read_integers(const tn_file *f, const tn__entry *e, tn_real *to)
 {
-    int64_t *whole = tn__malloc((size_t)e->n * sizeof *whole);
+    int64_t *whole = tn_malloc((size_t)e->n * sizeof *whole);
     if (!whole) return tn__file_fail(f, TN_EMEMORY, "out of memory for %lld numbers", (ll)e->n);
     bool ok = read_numbers(f, e, whole);
     for (int64_t i = 0; i < e->n && ok; i++) to[i] = (tn_real)whole[i];
-    tn__free(whole);
+    tn_free(whole);
     return ok;
 }
 
@@ -315,7 +315,7 @@ static bool load_values(const tn_file *f, tn_params *ps)
 {
     int64_t n = 0;
     for (int i = 0; i < tn_params_count(ps); i++) n += tn_params_at(ps, i)->n;
-    tn_real *all = tn__malloc((size_t)n * sizeof *all), *to = all;
+    tn_real *all = tn_malloc((size_t)n * sizeof *all), *to = all;
     if (!all) return tn__file_fail(f, TN_EMEMORY, "out of memory for %lld numbers", (ll)n);
     tn__populate(all, (size_t)n * sizeof *all);
     bool ok = true;
@@ -331,7 +331,7 @@ static bool load_values(const tn_file *f, tn_params *ps)
         memcpy(x->data, to, (size_t)x->n * sizeof *to);
         to += x->n;
     }
-    tn__free(all);
+    tn_free(all);
     return ok;
 }
 

@@ -22,7 +22,7 @@ static void put(text *t, const char *s, size_t n)
     if (t->failed) return;
     if (n > t->room - t->n) {
         size_t room = 2 * t->room + n + 256;
-        char *larger = tn__realloc(t->at, room);
+        char *larger = tn_realloc(t->at, room);
         t->failed = !larger;
         if (!larger) return;
         t->at = larger;
@@ -152,8 +152,8 @@ static bool check_names(tn_error *err, const char *path, const contents *c)
 static bool collect(contents *c, const tn_params *ps, int n, const tn_meta *meta)
 {
     *c = (contents){.n = tn_params_count(ps), .n_meta = n};
-    c->tensor = tn__malloc((size_t)c->n * sizeof *c->tensor);
-    c->meta = tn__malloc((size_t)n * sizeof *c->meta);
+    c->tensor = tn_malloc((size_t)c->n * sizeof *c->tensor);
+    c->meta = tn_malloc((size_t)n * sizeof *c->meta);
     if (!c->tensor || !c->meta) return false;
     for (int i = 0; i < c->n; i++) c->tensor[i] = tn_params_at(ps, i);
     for (int i = 0; i < n; i++) c->meta[i] = &meta[i];
@@ -166,7 +166,7 @@ static bool collect(contents *c, const tn_params *ps, int n, const tn_meta *meta
 
 static bool write_file(tn_error *err, const char *path, const contents *c, const text *header)
 {
-    tn__out *o = tn__malloc(sizeof *o);
+    tn__out *o = tn_malloc(sizeof *o);
     if (!o) return tn_fail(err, TN_EMEMORY, "save \"%s\": out of memory", path);
     bool ok = tn__out_open(o, path, err);
     if (ok) {
@@ -177,7 +177,7 @@ static bool write_file(tn_error *err, const char *path, const contents *c, const
         for (int i = 0; i < c->n; i++) tn__out_numbers(o, c->tensor[i]->data, c->tensor[i]->n);
         ok = tn__out_commit(o);
     }
-    tn__free(o);
+    tn_free(o);
     return ok;
 }
 
@@ -192,7 +192,7 @@ static bool save(tn_error *err, const char *path, const contents *c)
         tn_fail(err, TN_EUSAGE, "save \"%s\": names and pairs take %zu bytes, the format has room for %d", path,
                 header.n, TN__MAX_HEADER);
     else ok = write_file(err, path, c, &header);
-    tn__free(header.at);
+    tn_free(header.at);
     return ok;
 }
 
@@ -206,7 +206,7 @@ bool tn_save(const tn_params *ps, const char *path, int n, const tn_meta *meta)
     bool ok = collect(&c, ps, n, meta);
     if (ok) ok = save(err, path, &c);
     else tn_fail(err, TN_EMEMORY, "save \"%s\": out of memory", path);
-    tn__free(c.tensor);
-    tn__free(c.meta);
+    tn_free(c.tensor);
+    tn_free(c.meta);
     return ok;
 }

@@ -9,7 +9,7 @@
 tn_tape *tn_tape_new(uint64_t seed, uint64_t stream, tn_error *err)
 {
     if (!err || err->code) return NULL;
-    tn_tape *t = tn__calloc(1, sizeof *t);
+    tn_tape *t = tn_calloc(1, sizeof *t);
     if (!t) {
         tn_fail(err, TN_EMEMORY, "tn_tape_new: out of memory");
         return NULL;
@@ -25,8 +25,8 @@ void tn_tape_free(tn_tape *t)
     if (!t) return;
     tn__arena_free(&t->arena);
     tn__profile_free(&t->profile);
-    tn__free(t->node);
-    tn__free(t);
+    tn_free(t->node);
+    tn_free(t);
 }
 
 static void drop(tn_tape *t)
@@ -58,7 +58,7 @@ void tn_tape_trim(tn_tape *t)
     if (!t) return;
     tn__arena_free(&t->arena);
     drop(t);
-    tn__free(t->node);
+    tn_free(t->node);
     t->node = NULL;
     t->capacity = 0;
 }
@@ -121,7 +121,7 @@ static bool append(tn_tape *t, tn__node *v)
 {
     if (t->n_nodes == t->capacity) {
         int64_t capacity = t->capacity ? 2 * t->capacity : 256;
-        tn__node **node = tn__realloc(t->node, (size_t)capacity * sizeof *node);
+        tn__node **node = tn_realloc(t->node, (size_t)capacity * sizeof *node);
         if (!node) return tn_fail(t->err, TN_EMEMORY, "out of memory for %lld nodes", (long long)capacity);
         t->node = node;
         t->capacity = capacity;

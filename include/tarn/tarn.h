@@ -7,6 +7,7 @@
 
 #include <tarn/error.h>
 #include <tarn/io.h>
+#include <tarn/memory.h>
 #include <tarn/nn.h>
 #include <tarn/op.h>
 #include <tarn/ops.h>
