@@ -31,12 +31,11 @@ static bool find_target(tn__out *o, mode_t *mode)
         if (errno != ENOENT) return fail(o, "use this path");
         strcpy(o->target, o->path);
     }
-    if (!lstat(o->target, &s)) {
-        if (!S_ISREG(s.st_mode))
-            return tn_fail(o->err, TN_EIO, "save \"%s\": it is %s", o->path,
-                           S_ISDIR(s.st_mode) ? "a directory" : "not a regular file");
-        *mode = s.st_mode & 07777;
-    }
+    if (lstat(o->target, &s)) return errno == ENOENT || fail(o, "look at it");
+    if (!S_ISREG(s.st_mode))
+        return tn_fail(o->err, TN_EIO, "save \"%s\": it is %s", o->path,
+                       S_ISDIR(s.st_mode) ? "a directory" : "not a regular file");
+    *mode = s.st_mode & 07777;
     return true;
 }
 
@@ -83,7 +82,8 @@ static void flush(tn__out *o)
 {
     for (size_t done = 0; done < o->used && !o->failed;) {
         ssize_t n = write(o->fd, o->block + done, o->used - done);
-        if (n < 0 && errno != EINTR) fail(o, "write");
+        if (n == 0) errno = EIO; /* it will not take any: to ask for ever would be worse */
+        if (n == 0 || (n < 0 && errno != EINTR)) fail(o, "write");
         if (n > 0) done += (size_t)n;
     }
     o->used = 0;
@@ -132,6 +132,14 @@ void tn__out_numbers(tn__out *o, const tn_real *x, int64_t count)
 
 /* ---- commit ------------------------------------------------------------------------------------------------------ */
 
+static int open_folder(const char *path)
+{
+    int fd;
+    do fd = open(path, O_RDONLY | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
 static int sync_fd(int fd)
 {
     int result;
@@ -151,7 +159,7 @@ static void finish(tn__out *o)
 bool tn__out_commit(tn__out *o)
 {
     finish(o);
-    int folder = o->failed ? -1 : open(o->folder, O_RDONLY | O_CLOEXEC);
+    int folder = o->failed ? -1 : open_folder(o->folder);
     if (!o->failed && folder < 0) fail(o, "open its folder");
     if (!o->failed && rename(o->temp, o->target)) fail(o, "replace it");
     if (o->failed) unlink(o->temp);

@@ -35,7 +35,8 @@ void tn__encode(uint64_t bits, int width, unsigned char *to);
 void tn__out_numbers(tn__out *o, const tn_real *x, int64_t count);
 
 /* Brings what was written to the disk and gives it its name, with the mode of the file that had it before. After a
- * failure that file is as it was, and the new one is gone. */
+ * failure that file is as it was, and the new one is gone; but for a folder that cannot be flushed, which is known only
+ * when the new file has the name. */
 bool tn__out_commit(tn__out *o);
 
 #endif

@@ -17,8 +17,9 @@ typedef struct tn_meta {
 /* Writes every parameter and buffer of ps, and n pairs, to path. The same state gives the same bytes. The file is
  * written under a temporary name beside path, flushed to the disk and renamed over path only when all of it is there: a
  * failed save leaves an old file as it was, and nothing else behind; a new one has the old one's mode, and a symbolic
- * link stays one. Io error: names the file, the operation and the system's reason. Usage: a key twice, text that is not
- * UTF-8, more than 100 MB of names and pairs. */
+ * link stays one. Io error: names the file, the operation and the system's reason. The last of them, where the folder
+ * cannot be flushed, comes after the rename: the new file is there as a whole, and may be gone after a power cut. Usage: a
+ * key twice, text that is not UTF-8, more than 100 MB of names and pairs. */
 bool tn_save(const tn_params *ps, const char *path, int n, const tn_meta *meta);
 
 /* An opened model file: its header, checked from end to end before any number is read. */
