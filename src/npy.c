@@ -1,8 +1,10 @@
 /* npy.c: one array in NumPy's .npy format (numpy.lib.format), in and out. */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "outfile.h"
 #include "safetensors.h"
@@ -15,7 +17,7 @@ static const char magic[] = "\x93NUMPY";
 typedef struct npy {
     const char *path;
     tn_error   *err;
-    FILE       *f;
+    int         fd;
     int64_t     size;           /* of the file */
     char       *header;         /* its text, with a zero byte */
     const char *at;             /* the next character */
@@ -155,10 +157,15 @@ static bool check_header(npy *p, int64_t begin)
     return true;
 }
 
-static bool read_bytes(npy *p, void *to, size_t n)
+static bool read_bytes(const npy *p, void *to, size_t n)
 {
-    if (fread(to, 1, n, p->f) == n) return true;
-    return ferror(p->f) ? fail_io(p, "read") : fail(p, TN_EFORMAT, "the file ends too early: no .npy file?");
+    for (size_t done = 0; done < n;) {
+        ssize_t got = read(p->fd, (char *)to + done, n - done);
+        if (got == 0) return fail(p, TN_EFORMAT, "the file ends too early: no .npy file?");
+        if (got < 0 && errno != EINTR) return fail_io(p, "read");
+        if (got > 0) done += (size_t)got;
+    }
+    return true;
 }
 
 /* Magic, version, the length of the header in 2 bytes (version 1) or 4, the header. */
@@ -214,8 +221,10 @@ static bool open_file(npy *p)
 {
     struct stat s;
     if (!p->path) return tn_fail(p->err, TN_EUSAGE, "load: the path is NULL");
-    p->f = fopen(p->path, "rb");
-    if (!p->f || fstat(fileno(p->f), &s)) return fail_io(p, "open");
+    do p->fd = open(p->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer is no reason to wait */
+    while (p->fd < 0 && errno == EINTR);
+    if (p->fd < 0) return fail_io(p, "open");
+    if (fstat(p->fd, &s)) return fail_io(p, "look at it");
     if (!S_ISREG(s.st_mode)) return fail(p, TN_EIO, S_ISDIR(s.st_mode) ? "it is a directory" : "it is not a regular file");
     p->size = (int64_t)s.st_size;
     return true;
@@ -224,10 +233,10 @@ static bool open_file(npy *p)
 tn_tensor *tn_npy_load(tn_tape *t, const char *path)
 {
     if (!tn_ok(t)) return NULL;
-    npy p = {.path = path, .err = tn_tape_error(t)};
+    npy p = {.path = path, .err = tn_tape_error(t), .fd = -1};
     tn_tensor *x = open_file(&p) && read_header(&p) ? tn_input(t, p.shape, NULL, false) : NULL;
     if (x && !read_numbers(&p, x->data)) x = NULL;
-    if (p.f) fclose(p.f);
+    if (p.fd >= 0) close(p.fd);
     tn_free(p.header);
     return x;
 }

@@ -87,9 +87,10 @@ tn_file *tn__safetensors_parse(const void *bytes, size_t size, const char *path,
 static bool open_path(tn_file *f)
 {
     struct stat s;
-    f->fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer is no reason to wait */
+    do f->fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer is no reason to wait */
+    while (f->fd < 0 && errno == EINTR);
     if (f->fd < 0) return fail_io(f, "open");
-    if (fstat(f->fd, &s)) return fail_io(f, "open");
+    if (fstat(f->fd, &s)) return fail_io(f, "look at it");
     if (S_ISDIR(s.st_mode)) return tn__file_fail(f, TN_EIO, "it is a directory");
     if (!S_ISREG(s.st_mode)) return tn__file_fail(f, TN_EIO, "it is not a regular file");
     f->size = (int64_t)s.st_size;
