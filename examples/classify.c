@@ -1,5 +1,6 @@
 /* classify.c: learns to label texts, and labels them. The model and its training stand here; reading, tokens, the
  * vocabulary, the command line, scores and progress are in text/. */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -237,6 +238,13 @@ static void warn_of_unknown(const program *p, const text_data *data)
                 (long long)strangers);
 }
 
+/* What was written to the standard output is there, as far as the system says. */
+static bool flush(tn_error *err)
+{
+    if (!fflush(stdout) && !ferror(stdout)) return true;
+    return tn_fail(err, TN_EIO, "cannot write to the standard output: %s", strerror(errno));
+}
+
 static bool report(program *p, text_data *data)
 {
     text_metrics metrics;
@@ -248,6 +256,7 @@ static bool report(program *p, text_data *data)
         text_metrics_json(&metrics, stdout);
     else if (ok)
         text_metrics_print(&metrics, stdout);
+    ok = ok && flush(p->err);
     text_metrics_free(&metrics);
     return ok;
 }
@@ -394,8 +403,8 @@ static bool answer(program *p, answers *a, tn_tape *t)
     ok = tn_argmax(t, probability, -1, label);
     for (int64_t i = 0; ok && i < a->data.n; i++)
         ok = write_answer(p, a, a->line[i], label[i], (double)probability->data[i * p->text.classes + label[i]]);
-    if (ok && (fwrite(a->out.s, 1, (size_t)a->out.n, stdout) != (size_t)a->out.n || fflush(stdout)))
-        ok = tn_fail(p->err, TN_EIO, "cannot write to the standard output");
+    if (ok) fwrite(a->out.s, 1, (size_t)a->out.n, stdout);
+    ok = ok && flush(p->err);
     text_data_clear(&a->data);
     a->out.n = 0;
     return ok;
@@ -517,8 +526,7 @@ int main(int argc, char **argv)
     tn_error err = {0};
     program  p = {.err = &err};
 
-    if (text_options_parse(&p.options, argc, argv, &err) && run(&p) && (fflush(stdout) || ferror(stdout)))
-        tn_fail(&err, TN_EIO, "cannot write to the standard output");
+    if (text_options_parse(&p.options, argc, argv, &err) && run(&p)) flush(&err);
     if (err.code) fprintf(stderr, "classify: %s\n", err.text);
     tn_params_free(p.ps);
     text_model_free(&p.text);

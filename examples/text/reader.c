@@ -46,8 +46,10 @@ static const char *name_of(const char *path)
 
 static int open_file(const char *path, tn_error *err)
 {
-    int fd = is_stdin(path) ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    int fd;
 
+    do fd = is_stdin(path) ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+    while (fd < 0 && errno == EINTR);
     if (fd < 0) tn_fail(err, TN_EIO, "cannot open \"%s\": %s", path, strerror(errno));
     return fd;
 }
