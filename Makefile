@@ -149,7 +149,7 @@ $(foreach type,float double,$(B)/$(type)/tests/test_training): LDFLAGS += \
 
 # have calls to the system fail
 comma := ,
-FAULTY := test_faults
+FAULTY := test_faults test_io_faults
 FAULTS := malloc calloc realloc aligned_alloc free open read pread write fsync close rename unlink stat lstat fstat fchmod \
           pthread_create
 define faulty

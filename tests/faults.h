@@ -14,7 +14,8 @@ typedef enum fault_call {
 } fault_call;
 extern const char *const fault_names[FAULT_CALLS];
 
-enum { FAULT_SHORT = -1 }; /* as an error: no error, a read or a write does half of what it is asked for */
+/* As errors: a read or a write does half of what it is asked for; a write does nothing. */
+enum { FAULT_SHORT = -1, FAULT_NOTHING = -2 };
 
 /* Calls fail, and blocks are counted, only while this is on: the tests' own framework asks for memory too. */
 void fault_watch(bool watch);
