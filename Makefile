@@ -2,6 +2,7 @@
 # make run        trains examples/classify on the bundled text and labels some sentences
 # make test       builds and runs every test           make test SAN=1   under ASan and UBSan
 # make bench      tarn beside its peers, about 10 minutes; BENCH="gemm gpt" runs those parts
+# make faults     memory, files and threads that fail, at every call of a whole life; in make test too
 # make sweep      every float through exp, log, tanh, erf and sigmoid, against libm in double precision; about 20 minutes
 # make lint       warnings of gcc and clang as errors, static analysis, headers as C++
 # make docs       the headers as pages, build/docs/html/index.html
@@ -151,7 +152,7 @@ $(foreach type,float double,$(B)/$(type)/tests/test_training): LDFLAGS += \
 comma := ,
 FAULTY := test_faults test_io_faults
 FAULTS := malloc calloc realloc aligned_alloc free open read pread write fsync close rename unlink stat lstat fstat fchmod \
-          pthread_create
+          pthread_create pthread_atfork
 define faulty
 $(B)/$1/tests/$2: $(B)/$1/tests/faults.o
 $(B)/$1/tests/$2: LDFLAGS += $(FAULTS:%=-Wl$(comma)--wrap=%)
@@ -168,6 +169,10 @@ test: tools
 
 .PHONY: test-programs
 test-programs: $(TEST_PROGRAMS) $(if $(SAN),,all)
+
+.PHONY: faults
+faults: $(FAULTY:%=$(B)/float/tests/%)
+	@for test in $^; do $$test || exit 1; done
 
 # ---- every float through every elementary function -------------------------------------------------------------------
 

@@ -114,18 +114,13 @@ static void forget_workers(void)
     atomic_flag_clear(&pool.busy);
 }
 
-static void watch_forks(void)
-{
-    pthread_atfork(NULL, NULL, forget_workers);
-}
-
 /* Called by who holds busy. */
 static void make_workers(int wanted)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, watch_forks);
+    static bool forks_watched;
     pthread_attr_t attr;
-    if (pthread_attr_init(&attr)) return;
+    forks_watched = forks_watched || !pthread_atfork(NULL, NULL, forget_workers);
+    if (!forks_watched || pthread_attr_init(&attr)) return;
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     for (pthread_t thread; pool.workers < wanted; pool.workers++)
         if (pthread_create(&thread, &attr, work, (void *)(uintptr_t)atomic_load(&pool.generation))) break;

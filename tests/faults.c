@@ -16,6 +16,7 @@ const char *const fault_names[FAULT_CALLS] = {
     [FAULT_MEMORY] = "memory", [FAULT_OPEN] = "open",     [FAULT_READ] = "read",     [FAULT_WRITE] = "write",
     [FAULT_FSYNC] = "fsync",   [FAULT_CLOSE] = "close",   [FAULT_RENAME] = "rename", [FAULT_UNLINK] = "unlink",
     [FAULT_STAT] = "stat",     [FAULT_CHMOD] = "chmod",   [FAULT_THREAD] = "thread",
+    [FAULT_FORK_WATCH] = "atfork",
 };
 
 static fault_call  kind = FAULT_CALLS;
@@ -246,4 +247,9 @@ int __wrap_open(const char *path, int flags, ...)
 WRAPPED(int, pthread_create, (pthread_t *thread, const pthread_attr_t *attr, void *(*start)(void *), void *arg))
 {
     return strikes(FAULT_THREAD) ? error : __real_pthread_create(thread, attr, start, arg);
+}
+
+WRAPPED(int, pthread_atfork, (void (*before)(void), void (*parent)(void), void (*child)(void)))
+{
+    return strikes(FAULT_FORK_WATCH) ? error : __real_pthread_atfork(before, parent, child);
 }

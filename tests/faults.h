@@ -9,7 +9,7 @@
 typedef enum fault_call {
     FAULT_MEMORY, /* malloc, calloc, realloc, aligned_alloc, fault_resize */
     FAULT_OPEN, FAULT_READ /* and pread */, FAULT_WRITE, FAULT_FSYNC, FAULT_CLOSE, FAULT_RENAME, FAULT_UNLINK,
-    FAULT_STAT /* and fstat, lstat */, FAULT_CHMOD, FAULT_THREAD,
+    FAULT_STAT /* and fstat, lstat */, FAULT_CHMOD, FAULT_THREAD, FAULT_FORK_WATCH,
     FAULT_CALLS
 } fault_call;
 extern const char *const fault_names[FAULT_CALLS];

@@ -237,7 +237,7 @@ static bool shuffle(life *l)
 }
 
 /* A step adds the gradients of two batches; those of the last step are larger than all before, and the table's gradient
- * becomes dense there. */
+ * becomes dense there, after more of its rows have been planned. */
 static bool learn_half(life *l)
 {
     const int size = l->step == 2 ? TEXTS / 2 : TEXTS / 4;
@@ -246,10 +246,11 @@ static bool learn_half(life *l)
     tn_tape_set_count(l->tape, (uint64_t)(2 * l->step + l->half));
     tn_tape_begin(l->tape, TN_GRAD | TN_TRAIN);
     if (!text_next(&l->data, size, &b)) return false;
-    tn_tensor *loss = tn_cross_entropy(l->tape, forward(l, b.texts), b.labels);
+    tn_tensor *penalty = NULL, *loss;
     if (l->step == 2 && l->half == 1)
-        loss = tn_add(l->tape, loss, tn_mean(l->tape, tn_square(l->tape, l->net.words.weight), TN_ALL, false));
-    return tn_backward(l->tape, loss);
+        penalty = tn_mean(l->tape, tn_square(l->tape, l->net.words.weight), TN_ALL, false);
+    loss = tn_cross_entropy(l->tape, forward(l, b.texts), b.labels);
+    return tn_backward(l->tape, penalty ? tn_add(l->tape, loss, penalty) : loss);
 }
 
 static bool move(life *l)
@@ -608,6 +609,28 @@ START_TEST(threads_that_cannot_be_made)
 }
 END_TEST
 
+/* Without a watch on forks there are no threads: a child would wait for those of its parent. */
+START_TEST(forks_that_cannot_be_watched)
+{
+    static bytes want, got;
+    tn_set_threads(1);
+    train_wide(&want);
+    tn_set_threads(THREADS);
+    fault_set(FAULT_FORK_WATCH, 1, ENOMEM, true);
+    fault_watch(true);
+    train_wide(&got);
+    fault_watch(false);
+    ck_assert(fault_struck());
+    check_same(&want, &got);
+    fault_set(FAULT_THREAD, 1, EAGAIN, true);
+    fault_watch(true);
+    train_wide(&got);
+    fault_watch(false);
+    ck_assert(fault_struck()); /* none had been made before */
+    check_same(&want, &got);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("faults");
@@ -620,6 +643,7 @@ int main(void)
     tcase_add_test(c, an_allocator_serves_all_that_is_taken_after);
     tcase_add_test(c, sizes_of_nothing_and_of_too_much);
     tcase_add_loop_test(c, threads_that_cannot_be_made, 0, 2 * (THREADS - 1));
+    tcase_add_test(c, forks_that_cannot_be_watched);
     suite_add_tcase(s, c);
     return run_suite(s);
 }
