@@ -185,14 +185,21 @@ static void zero_for_rows(tn__node *v)
     root->flags |= TN__WRITTEN;
 }
 
-static void walk(tn_tape *t, int64_t from)
+static bool walk(tn_tape *t, int64_t from)
 {
     for (int64_t k = from; k >= 0; k--) {
         tn__node *v = t->node[k];
         if (!(v->flags & TN__REACHED) || !(v->flags & TN__WRITTEN) || !v->pub.op) continue;
         zero_for_rows(v);
         tn__run(&v->pub, v->pub.op->backward);
+        if (t->checking && !tn__check_backward(&v->pub)) return false;
     }
+    return true;
+}
+
+static void forget(plan *p)
+{
+    for (tn__param *q = p->params; q; q = q->plan_next) tn__forget_gradient(q);
 }
 
 static void copy_proposals(const tn_tape *t)
@@ -229,6 +236,7 @@ bool tn_backward_from(tn_tape *t, tn_tensor *y, const tn_real *dy)
 {
     if (!check_start(t, y)) return false;
     if (!dy) return tn_fail(t->err, TN_EUSAGE, "backward: dy is NULL");
+    if (t->checking && !tn__check_start(y, dy)) return false;
     plan p;
     p.tape = t;
     p.from = tn__node_of(y)->root;
@@ -240,7 +248,10 @@ bool tn_backward_from(tn_tape *t, tn_tensor *y, const tn_real *dy)
         return false;
     }
     for (tn__param *q = p.params; q; q = q->plan_next) commit_param(q);
-    walk(t, p.from->index);
+    if (!walk(t, p.from->index)) {
+        forget(&p);
+        return false;
+    }
     for (tn__param *q = p.params; q; q = q->plan_next)
         if (q->plan_dense && q->node.flags & TN__WRITTEN) q->kind = TN__DENSE_GRAD;
     copy_proposals(t);

@@ -122,6 +122,7 @@ bool    tn__reserve_rows(tn__param *p, int64_t more);
 void    tn__make_dense(tn__param *p);                    /* reserved already: rows become a dense gradient */
 void    tn__touch_rows(tn__param *p, tn_ids ids, int32_t *slot); /* reserved already: gives each id its slot, new ones zeros */
 void    tn__drop_rows(tn__param *p, int64_t from);       /* forgets slots from..n_rows */
+void    tn__forget_gradient(tn__param *p);
 
 /* ---- the tape ------------------------------------------------------------------------------------------------------ */
 
@@ -153,7 +154,7 @@ struct tn_tape {
     size_t     scratch_bytes;
     tn__proposal *proposals;
     tn__profile profile;
-    bool       profiling;
+    bool       profiling, checking;
 };
 
 /* Is x a tensor of the current step of tape? One of an earlier step is not, or its memory is a new tensor's by now. */
@@ -172,6 +173,11 @@ static inline void tn__run(tn_tensor *y, void (*pass)(tn_tensor *y))
     if (y->tape->profiling) tn__profile_run(y, pass);
     else pass(y);
 }
+
+/* Are they all finite: what y's op read from outside and gave; the gradients that its backward has added to; dy? */
+bool tn__check_forward(const tn_tensor *y);
+bool tn__check_backward(const tn_tensor *y);
+bool tn__check_start(const tn_tensor *y, const tn_real *dy);
 
 int64_t    tn__tape_count_nodes(const tn_tape *t);
 tn_tensor *tn__tape_node(const tn_tape *t, int64_t i); /* in order of creation */

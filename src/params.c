@@ -275,7 +275,7 @@ void tn__make_dense(tn__param *p)
     p->kind = TN__DENSE_GRAD;
 }
 
-static void forget_gradient(tn__param *p)
+void tn__forget_gradient(tn__param *p)
 {
     if (p->kind == TN__ROW_GRAD) tn__drop_rows(p, 0);
     p->kind = TN__NO_GRAD;
@@ -304,7 +304,7 @@ bool tn_param_gradient(const tn_tensor *param, tn_gradient *g)
 void tn_freeze(tn_tensor *param, bool frozen)
 {
     if (!tn_is_param(param)) return;
-    forget_gradient(tn__param_of(param));
+    tn__forget_gradient(tn__param_of(param));
     if (frozen) tn__node_of(param)->flags |= TN__FROZEN;
     else tn__node_of(param)->flags &= ~(unsigned)TN__FROZEN;
 }
@@ -312,7 +312,7 @@ void tn_freeze(tn_tensor *param, bool frozen)
 void tn_params_zero_grad(tn_params *ps)
 {
     for (int i = 0; ps && i < ps->n; i++) {
-        forget_gradient(ps->at[i]);
+        tn__forget_gradient(ps->at[i]);
         ps->at[i]->has_pending = false;
     }
 }

@@ -247,7 +247,7 @@ tn_tensor *tn_apply(tn_tape *t, const tn_op *op, int n, tn_tensor *const *in, co
         tn_op_fail(y, TN_EUSAGE, "its shape function sets no shape: call tn_set_shape");
         return NULL;
     }
-    return fill(v) && append(t, v) ? y : NULL;
+    return fill(v) && (!t->checking || tn__check_forward(y)) && append(t, v) ? y : NULL;
 }
 
 /* ---- what shape functions call ------------------------------------------------------------------------------------- */

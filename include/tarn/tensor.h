@@ -222,6 +222,15 @@ void tn_print(const tn_tensor *x, FILE *to);
 /* The recorded graph as Graphviz dot, with shapes: `dot -Tsvg`. */
 void tn_draw(const tn_tape *t, FILE *to);
 
+/* Looks at every number of the steps to come, as torch.autograd.set_detect_anomaly does; false: no longer. The first one that
+ * is not finite is a nonfinite error. It names the op, its place on the tape (as in tn_draw), forward or backward, and
+ * whether it is the result, an input from outside or an input's gradient, with the parameter's name if it is one:
+ * `linear "out": backward, tensor 3 of the tape: the gradient of input 1, the parameter "out.weight" (2, 8), is inf at
+ * number 5`. An error in backward has the parameters of the step forget their gradients, those of earlier steps too.
+ * Infinities that are meant are errors as well. Off, as a tape starts, it costs nothing; on, a reading of all values and
+ * gradients, and of each parameter for each op that takes it. */
+void tn_tape_check_finite(tn_tape *t, bool on);
+
 /* Records what each op of the tape takes from now on, forgetting what it took before; false: stops. Off, as a tape starts,
  * it costs nothing; on, two looks at the clock and about 100 bytes for each call. */
 void tn_profile(tn_tape *t, bool on);
