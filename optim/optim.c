@@ -1,6 +1,7 @@
 /* optim.c: the engine of the optimisers. It knows parameters, settings and states; a rule knows the mathematics. */
 #include <fnmatch.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <tarn/memory.h>
@@ -208,15 +209,20 @@ optim *optim_new(tn_params *ps, const optim_rule *rule, const void *options, dou
     return o;
 }
 
+static void free_state(slot *s)
+{
+    for (int k = 0; k < OPTIM_MAX_STATE; k++) {
+        tn_free(s->block[k]);
+    }
+}
+
 void optim_free(optim *o)
 {
     if (!o) {
         return;
     }
     for (int i = 0; i < o->n_slots; i++) {
-        for (int k = 0; k < OPTIM_MAX_STATE; k++) {
-            tn_free(o->slot[i].block[k]);
-        }
+        free_state(&o->slot[i]);
     }
     tn_free(o->slot);
     tn_free(o->zeros);
@@ -334,6 +340,177 @@ bool optim_step(optim *o)
     tn_params_commit(o->ps);
     o->steps++;
     return true;
+}
+
+/* ---- a checkpoint ---------------------------------------------------------------------------------------------- */
+
+static const char rule_key[] = "optim.rule", steps_key[] = "optim.steps";
+
+enum { NAME = TN_NAME + 32, NUMBER = 24 };
+
+/* What optim_save gives to tn_save_with, and the texts in it. */
+typedef struct contents {
+    tn_tensor *array;
+    tn_meta   *meta;
+    char     (*name)[NAME];     /* of the arrays */
+    char     (*key)[NAME];      /* of the parameters' steps */
+    char     (*number)[NUMBER]; /* these steps, and the optimiser's */
+    int        n, n_meta;
+} contents;
+
+static void name_state(char *name, const tn_tensor *param, int k)
+{
+    snprintf(name, NAME, "optim.%s.%d", param->name, k);
+}
+
+static void name_steps(char *key, const tn_tensor *param)
+{
+    snprintf(key, NAME, "optim.%s.steps", param->name);
+}
+
+static void add_meta(contents *c, const char *key, const char *value)
+{
+    c->meta[c->n_meta++] = (tn_meta){key, value};
+}
+
+static void add_slot(contents *c, const optim *o, int i)
+{
+    const slot *s = &o->slot[i];
+    const tn_tensor *p = tn_params_at(o->ps, i);
+    if (s->t == 0) {
+        return;
+    }
+    name_steps(c->key[i], p);
+    snprintf(c->number[i], NUMBER, "%lld", (long long)s->t);
+    add_meta(c, c->key[i], c->number[i]);
+    for (int k = 0; k < o->n_state; k++) {
+        name_state(c->name[c->n], p, k);
+        c->array[c->n] = *p;
+        c->array[c->n].name = c->name[c->n];
+        c->array[c->n++].data = s->state[k];
+    }
+}
+
+static bool collect(contents *c, const optim *o, int n, const tn_meta *meta)
+{
+    size_t slots = (size_t)o->n_slots, states = slots * (size_t)o->n_state;
+    *c = (contents){.array = tn_malloc((states + 1) * sizeof *c->array),
+                    .meta = tn_malloc((slots + 2 + (size_t)n) * sizeof *c->meta),
+                    .name = tn_malloc((states + 1) * sizeof *c->name),
+                    .key = tn_malloc((slots + 1) * sizeof *c->key),
+                    .number = tn_malloc((slots + 1) * sizeof *c->number)};
+    if (!c->array || !c->meta || !c->name || !c->key || !c->number) {
+        return tn_fail(error_of(o), TN_EMEMORY, "%s: no memory for a checkpoint", o->rule->name);
+    }
+    for (int i = 0; i < n; i++) {
+        c->meta[c->n_meta++] = meta[i];
+    }
+    for (int i = 0; i < o->n_slots; i++) {
+        add_slot(c, o, i);
+    }
+    snprintf(c->number[slots], NUMBER, "%lld", (long long)o->steps);
+    add_meta(c, rule_key, o->rule->name);
+    add_meta(c, steps_key, c->number[slots]);
+    return true;
+}
+
+bool optim_save(const optim *o, const char *path, int n, const tn_meta *meta)
+{
+    contents c = {0};
+    if (failed(o)) {
+        return false;
+    }
+    if (n < 0 || (n > 0 && !meta)) {
+        return tn_save(o->ps, path, n, meta); /* it says what is wrong */
+    }
+    bool ok = collect(&c, o, n, meta) && tn_save_with(o->ps, path, c.n, c.array, c.n_meta, c.meta);
+    tn_free(c.array);
+    tn_free(c.meta);
+    tn_free(c.name);
+    tn_free(c.key);
+    tn_free(c.number);
+    return ok;
+}
+
+/* A count in digits alone; missing says what it is if there is none. */
+static bool read_count(const optim *o, const tn_file *f, const char *path, const char *key, int64_t missing, int64_t *to)
+{
+    const char *text = tn_file_meta(f, key);
+    size_t n = text ? strlen(text) : 0;
+    bool digits = n > 0 && n <= 18 && strspn(text, "0123456789") == n;
+    *to = digits ? strtoll(text, NULL, 10) : text ? -1 : missing;
+    return *to >= 0 || tn_fail(error_of(o), TN_EFORMAT, "load \"%s\": \"%s\" is \"%.40s\", not a count of steps", path, key,
+                               text ? text : "");
+}
+
+static bool read_slot(optim *o, tn_file *f, const char *path, int i)
+{
+    slot *s = &o->slot[i];
+    const tn_tensor *p = tn_params_at(o->ps, i);
+    char name[NAME];
+    name_steps(name, p);
+    if (!read_count(o, f, path, name, 0, &s->t) || (s->t && !reserve_state(o, s, p))) {
+        return false;
+    }
+    for (int k = 0; s->t && k < o->n_state; k++) {
+        name_state(name, p, k);
+        if (!tn_file_read(f, name, s->state[k], p->n)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Into o, which is new. */
+static bool read_state(optim *o, tn_file *f, const char *path)
+{
+    const char *rule = tn_file_meta(f, rule_key);
+    if (!rule) {
+        return tn_fail(error_of(o), TN_EFORMAT, "load \"%s\": it holds no optimiser's state: optim_save writes it", path);
+    }
+    if (strcmp(rule, o->rule->name) != 0) {
+        return tn_fail(error_of(o), TN_EFORMAT, "load \"%s\": it holds the state of %.40s, this optimiser is %s", path, rule,
+                       o->rule->name);
+    }
+    if (!reserve_slots(o) || !read_count(o, f, path, steps_key, -1, &o->steps)) {
+        return false;
+    }
+    for (int i = 0; i < o->n_slots; i++) {
+        if (!read_slot(o, f, path, i)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What from holds becomes o's; settings stay. */
+static void take_state(optim *o, optim *from)
+{
+    for (int i = 0; i < o->n_slots; i++) {
+        slot *s = &o->slot[i], read = from->slot[i];
+        free_state(s);
+        from->slot[i] = (slot){0};
+        read.lr_scale = s->lr_scale;
+        read.weight_decay = s->weight_decay;
+        *s = read;
+    }
+    o->steps = from->steps;
+}
+
+bool optim_load(optim *o, const char *path)
+{
+    if (failed(o)) {
+        return false;
+    }
+    tn_file *f = tn_file_open(path, error_of(o));
+    optim *read = f ? optim_new(o->ps, o->rule, o->options, o->lr, o->weight_decay) : NULL;
+    bool ok = read && read_state(read, f, path) && reserve_slots(o) && tn_file_load(f, o->ps, TN_STRICT);
+    if (ok) {
+        take_state(o, read);
+    }
+    optim_free(read);
+    tn_file_close(f);
+    return ok;
 }
 
 /* ---- what an update visits ------------------------------------------------------------------------------------- */

@@ -133,6 +133,20 @@ static bool check_meta(tn_error *err, const char *path, int n, const tn_meta *me
     return true;
 }
 
+static bool check_tensors(tn_error *err, const char *path, int n, const tn_tensor *more)
+{
+    if (n < 0 || (n && !more)) return tn_fail(err, TN_EUSAGE, "save \"%s\": %d tensors more, at NULL", path, n);
+    for (int i = 0; i < n; i++) {
+        int64_t count = -1;
+        if (!more[i].name || (!more[i].data && more[i].n))
+            return tn_fail(err, TN_EUSAGE, "save \"%s\": the %s of tensor %d is NULL", path, more[i].name ? "data" : "name", i);
+        if (!tn__count(more[i].rank, more[i].size, &count) || count != more[i].n)
+            return tn_fail(err, TN_ESHAPE, "save \"%s\": the tensor %s has %lld numbers, its shape is another", path,
+                           TN__QUOTE(more[i].name), (long long)more[i].n);
+    }
+    return true;
+}
+
 static bool check_names(tn_error *err, const char *path, const contents *c)
 {
     for (int i = 1; i < c->n_meta; i++) {
@@ -145,17 +159,21 @@ static bool check_names(tn_error *err, const char *path, const contents *c)
         if (!is_utf8(name) || !strcmp(name, "__metadata__"))
             return tn_fail(err, TN_EUSAGE, "save \"%s\": the name %s %s", path, TN__QUOTE(name),
                            is_utf8(name) ? "is the format's own" : "is not UTF-8");
+        if (i && !strcmp(c->tensor[i - 1]->name, name))
+            return tn_fail(err, TN_EUSAGE, "save \"%s\": the name %s is given twice", path, TN__QUOTE(name));
     }
     return true;
 }
 
-static bool collect(contents *c, const tn_params *ps, int n, const tn_meta *meta)
+static bool collect(contents *c, const tn_params *ps, int n_more, const tn_tensor *more, int n, const tn_meta *meta)
 {
-    *c = (contents){.n = tn_params_count(ps), .n_meta = n};
+    const int own = tn_params_count(ps);
+    *c = (contents){.n = own + n_more, .n_meta = n};
     c->tensor = tn_malloc((size_t)c->n * sizeof *c->tensor);
     c->meta = tn_malloc((size_t)n * sizeof *c->meta);
     if (!c->tensor || !c->meta) return false;
-    for (int i = 0; i < c->n; i++) c->tensor[i] = tn_params_at(ps, i);
+    for (int i = 0; i < own; i++) c->tensor[i] = tn_params_at(ps, i);
+    for (int i = 0; i < n_more; i++) c->tensor[own + i] = &more[i];
     for (int i = 0; i < n; i++) c->meta[i] = &meta[i];
     qsort(c->tensor, (size_t)c->n, sizeof *c->tensor, compare_tensors);
     qsort(c->meta, (size_t)n, sizeof *c->meta, compare_meta);
@@ -196,17 +214,22 @@ static bool save(tn_error *err, const char *path, const contents *c)
     return ok;
 }
 
-bool tn_save(const tn_params *ps, const char *path, int n, const tn_meta *meta)
+bool tn_save_with(const tn_params *ps, const char *path, int n_more, const tn_tensor *more, int n, const tn_meta *meta)
 {
     tn_error *err = tn_params_error(ps);
     if (!ps || err->code) return false;
     if (!path) return tn_fail(err, TN_EUSAGE, "save: the path is NULL");
-    if (!check_meta(err, path, n, meta)) return false;
+    if (!check_meta(err, path, n, meta) || !check_tensors(err, path, n_more, more)) return false;
     contents c;
-    bool ok = collect(&c, ps, n, meta);
+    bool ok = collect(&c, ps, n_more, more, n, meta);
     if (ok) ok = save(err, path, &c);
     else tn_fail(err, TN_EMEMORY, "save \"%s\": out of memory", path);
     tn_free(c.tensor);
     tn_free(c.meta);
     return ok;
+}
+
+bool tn_save(const tn_params *ps, const char *path, int n, const tn_meta *meta)
+{
+    return tn_save_with(ps, path, 0, NULL, n, meta);
 }

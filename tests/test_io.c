@@ -832,6 +832,52 @@ START_TEST(pairs_and_names_that_cannot_be_saved)
 }
 END_TEST
 
+START_TEST(arrays_beside_the_params)
+{
+    tn_real two[] = {1, 2}, back[2];
+    const char *path = in_folder("m.safetensors");
+    tn_param(ps, TN_DIMS(2), tn_constant(7), "b");
+    const tn_tensor more[] = {{.name = "c", .data = two, .n = 2, .rank = 2, .size = {1, 2}},
+                              {.name = "a", .data = NULL, .n = 0, .rank = 1, .size = {0}}};
+    ck_assert(tn_save_with(ps, path, 2, more, 1, (tn_meta[]){{"key", "value"}}));
+    tn_file *f = tn_file_open(path, &err);
+    tn_file_entry e;
+    ck_assert(tn_file_count(f) == 3 && tn_file_at(f, 2, &e) && e.shape.n == 2 && e.shape.at[1] == 2);
+    ck_assert(tn_file_read(f, "c", back, 2) && back[1] == 2 && tn_file_read(f, "b", back, 2) && back[1] == 7);
+    ck_assert_str_eq(tn_file_meta(f, "key"), "value");
+    tn_file_close(f);
+    ck_no_error();
+    clear_folder();
+}
+END_TEST
+
+START_TEST(arrays_that_cannot_be_saved)
+{
+    tn_real two[] = {1, 2};
+    const struct { tn_tensor more[2]; int n; tn_code code; const char *text; } cases[] = {
+        {{{.name = "b", .data = two, .n = 2, .rank = 1, .size = {2}}}, 1, TN_EUSAGE, "save \"x\": the name \"b\" is given twice"},
+        {{{.name = "a", .data = two, .n = 1}, {.name = "a", .data = two, .n = 1}}, 2, TN_EUSAGE,
+         "save \"x\": the name \"a\" is given twice"},
+        {{{.data = two, .n = 1}}, 1, TN_EUSAGE, "save \"x\": the name of tensor 0 is NULL"},
+        {{{.name = "a", .n = 1}}, 1, TN_EUSAGE, "save \"x\": the data of tensor 0 is NULL"},
+        {{{.name = "a\377", .data = two, .n = 1}}, 1, TN_EUSAGE, "save \"x\": the name \"a?\" is not UTF-8"},
+        {{{.name = "a", .data = two, .n = 2, .rank = 1, .size = {3}}}, 1, TN_ESHAPE,
+         "save \"x\": the tensor \"a\" has 2 numbers, its shape is another"},
+        {{{.name = "a", .data = two, .n = 2, .rank = 9}}, 1, TN_ESHAPE,
+         "save \"x\": the tensor \"a\" has 2 numbers, its shape is another"},
+        {{{.name = "a"}}, -1, TN_EUSAGE, "save \"x\": -1 tensors more, at NULL"},
+    };
+    tn_param(ps, TN_DIMS(2), tn_constant(7), "b");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert(!tn_save_with(ps, "x", cases[i].n, cases[i].more, 0, NULL));
+        ck_error(cases[i].code, cases[i].text);
+    }
+    ck_assert(!tn_save_with(ps, "x", 1, NULL, 0, NULL));
+    ck_error(TN_EUSAGE, "save \"x\": 1 tensors more, at NULL");
+    ck_assert(!tn_save_with(NULL, "x", 0, NULL, 0, NULL) && access("x", F_OK) == -1);
+}
+END_TEST
+
 START_TEST(places_that_cannot_be_saved_to)
 {
     char expected[200];
@@ -959,6 +1005,8 @@ static void add(TCase *c)
     tcase_add_test(c, files_that_cannot_be_opened);
     tcase_add_test(c, a_file_that_becomes_shorter);
     tcase_add_test(c, pairs_and_names_that_cannot_be_saved);
+    tcase_add_test(c, arrays_beside_the_params);
+    tcase_add_test(c, arrays_that_cannot_be_saved);
     tcase_add_test(c, places_that_cannot_be_saved_to);
     tcase_add_test(c, a_save_that_fails_leaves_the_old_file);
     tcase_add_test(c, the_mode_of_the_old_file_is_kept);

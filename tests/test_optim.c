@@ -762,6 +762,261 @@ START_TEST(no_memory)
 }
 END_TEST
 
+/* ---- a checkpoint ---------------------------------------------------------------------------------------------- */
+
+static const char *checkpoint_path(void)
+{
+    static char path[60];
+    snprintf(path, sizeof path, "/tmp/tarn-optim-%ld.safetensors", (long)getpid());
+    return path;
+}
+
+/* A table that gets rows, a matrix, one that gets no gradient before step 3, and a buffer. */
+static void add_model(tn_params *to)
+{
+    tn_param(to, TN_DIMS(ROWS, WIDTH), tn_normal(0, 1), "words.weight");
+    tn_param(to, TN_DIMS(2, 3), tn_normal(0, 1), "out.weight");
+    tn_param(to, TN_DIMS(3), tn_constant(1), "late");
+    tn_buffer(to, TN_DIMS(2), tn_constant(0), "mean");
+}
+
+/* Steps from + 1 to to. */
+static void advance(tn_params *with, optim *o, int from, int to)
+{
+    for (int k = from + 1; k <= to; k++) {
+        int32_t ids[3];
+        tn_real rows[3 * WIDTH], out[6], late[3];
+        draw_ids(ids, k);
+        draw(rows, 3 * WIDTH, (uint64_t)k);
+        draw(out, 6, (uint64_t)k + 100);
+        draw(late, 3, (uint64_t)k + 200);
+        optim_set_lr(o, optim_linear_lr(0.1, optim_steps(o), 20, 1, 0));
+        tn_tape_begin(t, TN_GRAD);
+        tn_tensor *y = give(NULL, tn_params_find(with, "words.weight"), (given){rows, {ids, 3}});
+        y = give(y, tn_params_find(with, "out.weight"), (given){.data = out});
+        if (k > 2) y = give(y, tn_params_find(with, "late"), (given){.data = late});
+        tn_backward(t, y);
+        tn_params_find(with, "mean")->data[0] += 1;
+        ck_assert_msg(optim_step(o), "%s", err.text);
+    }
+}
+
+static void assert_same(const tn_params *a, const tn_params *b)
+{
+    for (int i = 0; i < tn_params_count(a); i++) {
+        const tn_tensor *x = tn_params_at(a, i), *y = tn_params_at(b, i);
+        ck_assert_msg(memcmp(x->data, y->data, (size_t)x->n * sizeof *x->data) == 0, "%s differs", x->name);
+    }
+}
+
+/* 2k steps at once, or k, a checkpoint, and k in another params and optim that were somewhere else: the same bits. */
+START_TEST(checkpoint)
+{
+    for (int k = 0; k <= 4; k += 2) {
+        tn_params *two = tn_params_new(1, &err), *other = tn_params_new(2, &err);
+        add_model(two);
+        add_model(other);
+        optim *a = make(two, &configs[_i]), *b = make(two, &configs[_i]), *c = make(other, &configs[_i]);
+        tn_snapshot *start = tn_params_snapshot(two);
+        advance(two, a, 0, k);
+        ck_assert_msg(optim_save(a, checkpoint_path(), 1, (tn_meta[]){{"note", "k"}}), "%s", err.text);
+        tn_params_restore(two, start);
+        advance(two, b, 0, 2 * k);
+        advance(other, c, 5, 8); /* all of it is forgotten */
+        ck_assert_msg(optim_load(c, checkpoint_path()), "%s", err.text);
+        ck_assert_int_eq(optim_steps(c), k);
+        advance(other, c, k, 2 * k);
+        assert_same(two, other);
+        tn_snapshot_free(start);
+        optim_free(a);
+        optim_free(b);
+        optim_free(c);
+        tn_params_free(two);
+        tn_params_free(other);
+    }
+    unlink(checkpoint_path());
+    ck_no_error();
+}
+END_TEST
+
+/* It is a model file, with the caller's pairs; the same state gives the same bytes. */
+START_TEST(what_a_checkpoint_is)
+{
+    add_model(ps);
+    optim *o = optim_adam(ps, optim_adam_defaults());
+    advance(ps, o, 0, 2);
+    ck_assert(optim_save(o, checkpoint_path(), 1, (tn_meta[]){{"note", "a"}}));
+    tn_file *f = tn_file_open(checkpoint_path(), &err);
+    ck_assert_str_eq(tn_file_meta(f, "note"), "a");
+    ck_assert_str_eq(tn_file_meta(f, "optim.rule"), "adam");
+    ck_assert_str_eq(tn_file_meta(f, "optim.steps"), "2");
+    ck_assert_str_eq(tn_file_meta(f, "optim.out.weight.steps"), "2");
+    ck_assert_ptr_null(tn_file_meta(f, "optim.late.steps"));
+    ck_assert_int_eq(tn_file_count(f), 4 + 2 * 2);
+    tn_real m[6], first[6], second[6];
+    ck_assert(tn_file_read(f, "optim.out.weight.0", m, 6)); /* the first moment */
+    draw(first, 6, 101);
+    draw(second, 6, 102);
+    for (int i = 0; i < 6; i++) ck_near((double)m[i], 0.09 * (double)first[i] + 0.1 * (double)second[i]);
+    tn_file_close(f);
+    ck_assert(tn_load(ps, checkpoint_path(), TN_STRICT));
+    optim_free(o);
+    unlink(checkpoint_path());
+    ck_no_error();
+}
+END_TEST
+
+/* ---- checkpoints that are refused */
+
+static void save_other_rule(tn_params *with)
+{
+    optim *o = optim_adamw(with, optim_adamw_defaults());
+    optim_save(o, checkpoint_path(), 0, NULL);
+    optim_free(o);
+}
+
+static void save_model(tn_params *with)
+{
+    tn_save(with, checkpoint_path(), 0, NULL);
+}
+
+static void save_pairs(tn_params *with, const char *steps, const char *late)
+{
+    tn_save(with, checkpoint_path(), 3, (tn_meta[]){{"optim.rule", "adam"}, {"optim.steps", steps}, {"optim.late.steps", late}});
+}
+
+static void save_no_count(tn_params *with)
+{
+    save_pairs(with, "0x3", "3");
+}
+
+static void save_negative(tn_params *with)
+{
+    save_pairs(with, "3", "-3");
+}
+
+static void save_huge(tn_params *with)
+{
+    save_pairs(with, "3", "9223372036854775808");
+}
+
+static void save_no_steps(tn_params *with)
+{
+    tn_save(with, checkpoint_path(), 1, (tn_meta[]){{"optim.rule", "adam"}});
+}
+
+static void save_no_state(tn_params *with)
+{
+    save_pairs(with, "3", "3");
+}
+
+static void save_other_shape(tn_params *with)
+{
+    tn_real four[4] = {0};
+    const tn_tensor more[] = {{.name = "optim.late.0", .data = four, .n = 4, .rank = 1, .size = {4}}};
+    tn_save_with(with, checkpoint_path(), 1, more, 3,
+                 (tn_meta[]){{"optim.rule", "adam"}, {"optim.steps", "3"}, {"optim.late.steps", "3"}});
+}
+
+/* All is well but for one parameter, which comes last. */
+static void save_other_model(tn_params *with)
+{
+    tn_params *few = tn_params_new(1, &err);
+    for (int i = 0; i < 3; i++) tn_param(few, TN_DIMS(1), tn_constant(1), "%s", tn_params_at(with, i)->name);
+    optim *o = optim_adam(few, optim_adam_defaults());
+    optim_save(o, checkpoint_path(), 0, NULL);
+    optim_free(o);
+    tn_params_free(few);
+}
+
+static const struct refusal {
+    void      (*save)(tn_params *with);
+    tn_code     code;
+    const char *text; /* after `load "path": ` */
+} refusals[] = {
+    {save_model, TN_EFORMAT, "it holds no optimiser's state: optim_save writes it"},
+    {save_other_rule, TN_EFORMAT, "it holds the state of adamw, this optimiser is adam"},
+    {save_no_steps, TN_EFORMAT, "\"optim.steps\" is \"\", not a count of steps"},
+    {save_no_count, TN_EFORMAT, "\"optim.steps\" is \"0x3\", not a count of steps"},
+    {save_negative, TN_EFORMAT, "\"optim.late.steps\" is \"-3\", not a count of steps"},
+    {save_huge, TN_EFORMAT, "\"optim.late.steps\" is \"9223372036854775808\", not a count of steps"},
+    {save_no_state, TN_EFORMAT, "there is no tensor \"optim.late.0\""},
+    {save_other_shape, TN_ESHAPE, "tensor \"optim.late.0\" has 4 numbers, the room is for 3"},
+    {save_other_model, TN_EFORMAT, "tensor \"words.weight\" is (1,), the model wants (7, 5); tensor \"out.weight\" is (1,), "
+                                   "the model wants (2, 3); tensor \"late\" is (1,), the model wants (3,); tensor \"mean\" is "
+                                   "missing"},
+};
+
+/* What is refused changes nothing: the steps after it are those that there would have been. */
+START_TEST(refused_checkpoints)
+{
+    char text[400];
+    tn_params *twin = tn_params_new(1, &err);
+    add_model(twin);
+    add_model(ps);
+    refusals[_i].save(twin);
+    ck_no_error();
+    optim *a = optim_adam(twin, optim_adam_defaults()), *b = optim_adam(ps, optim_adam_defaults());
+    advance(twin, a, 0, 3);
+    advance(ps, b, 0, 3);
+    ck_assert(!optim_load(b, checkpoint_path()));
+    snprintf(text, sizeof text, "load \"%s\": %s", checkpoint_path(), refusals[_i].text);
+    ck_error(refusals[_i].code, text);
+    advance(twin, a, 3, 6);
+    advance(ps, b, 3, 6);
+    assert_same(twin, ps);
+    optim_free(a);
+    optim_free(b);
+    tn_params_free(twin);
+    unlink(checkpoint_path());
+}
+END_TEST
+
+START_TEST(checkpoints_that_cannot_be)
+{
+    tn_tensor *a = scalar_param("a");
+    optim *o = plain_sgd();
+    ck_assert(!optim_save(NULL, "x", 0, NULL) && !optim_load(NULL, "x"));
+    ck_assert(!optim_load(o, "/nosuch/c"));
+    ck_error(TN_EIO, "load \"/nosuch/c\": cannot open: No such file or directory");
+    ck_assert(!optim_load(o, NULL));
+    ck_error(TN_EUSAGE, "load: the path is NULL");
+    ck_assert(!optim_save(o, "/nosuch/c", 0, NULL));
+    ck_assert_int_eq(err.code, TN_EIO);
+    tn_error_clear(&err);
+    ck_assert(!optim_save(o, "x", -1, NULL));
+    ck_error(TN_EUSAGE, "save \"x\": -1 pairs, at NULL");
+    ck_assert(!optim_save(o, "x", 1, NULL));
+    ck_error(TN_EUSAGE, "save \"x\": 1 pairs, at NULL");
+    ck_assert(!optim_save(o, "x", 1, (tn_meta[]){{"optim.rule", "mine"}}));
+    ck_error(TN_EUSAGE, "save \"x\": the key \"optim.rule\" is given twice");
+    tn_fail(&err, TN_EIO, "earlier");
+    ck_assert(!optim_save(o, checkpoint_path(), 0, NULL) && !optim_load(o, checkpoint_path()));
+    ck_error(TN_EIO, "earlier");
+    ck_assert_int_eq(access(checkpoint_path(), F_OK), -1);
+    step(o, a, &one);
+    optim_free(o);
+}
+END_TEST
+
+/* Settings are the program's own: a load leaves them. */
+START_TEST(a_load_keeps_settings)
+{
+    tn_tensor *a = scalar_param("a");
+    optim *o = plain_sgd();
+    ck_assert(optim_save(o, checkpoint_path(), 0, NULL));
+    optim_set_lr_scale(o, "a", 0.5);
+    optim_set_weight_decay(o, "a", 2);
+    optim_set_lr(o, 0.25);
+    ck_assert(optim_load(o, checkpoint_path()));
+    ck_assert(optim_lr(o) == 0.25);
+    step(o, a, &one); /* 1 - 0.25 * 0.5 * (1 + 2 * 1) */
+    ck_near((double)a->data[0], 0.625);
+    optim_free(o);
+    unlink(checkpoint_path());
+}
+END_TEST
+
 /* ---- a rule of one's own --------------------------------------------------------------------------------------- */
 
 /* sign descent, which counts its visits in its state */
@@ -866,6 +1121,11 @@ static void add(TCase *c)
     tcase_add_test(c, null_and_earlier_errors);
     tcase_add_test(c, no_gradient);
     tcase_add_test(c, no_memory);
+    tcase_add_loop_test(c, checkpoint, 0, CONFIGS);
+    tcase_add_test(c, what_a_checkpoint_is);
+    tcase_add_loop_test(c, refused_checkpoints, 0, sizeof refusals / sizeof *refusals);
+    tcase_add_test(c, checkpoints_that_cannot_be);
+    tcase_add_test(c, a_load_keeps_settings);
     tcase_add_test(c, own_rule);
 }
 

@@ -22,6 +22,10 @@ typedef struct tn_meta {
  * key twice, text that is not UTF-8, more than 100 MB of names and pairs. */
 bool tn_save(const tn_params *ps, const char *path, int n, const tn_meta *meta);
 
+/* The same with n_more arrays beside, as an optimiser's state (optim_save): of each the name, data, n, rank and size are
+ * read. Usage error: a name twice, a name or data that is NULL. Shape: n is not the product of the sizes. */
+bool tn_save_with(const tn_params *ps, const char *path, int n_more, const tn_tensor *more, int n, const tn_meta *meta);
+
 /* An opened model file: its header, checked from end to end before any number is read. */
 typedef struct tn_file tn_file;
 

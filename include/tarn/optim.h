@@ -14,6 +14,7 @@
 #ifndef TARN_OPTIM_H
 #define TARN_OPTIM_H
 
+#include <tarn/io.h>
 #include <tarn/op.h>
 #include <tarn/tensor.h>
 
@@ -35,6 +36,18 @@ int64_t optim_steps(const optim *o); /* steps made */
 /* The learning rate: what a schedule sets before each step. Usage error: negative or not finite. */
 void   optim_set_lr(optim *o, double lr);
 double optim_lr(const optim *o); /* NaN for NULL */
+
+/* ---- a checkpoint: parameters and state in one file -------------------------------------------------------------- */
+
+/* tn_save (io.h), with what the optimiser needs to go on: the count of steps and each parameter's states, under names and
+ * keys that begin with "optim."; to tn_load the file is a model. Settings (options, rates, decays, what is frozen) are not
+ * in it: a program that goes on makes them as it did at first. Errors: tn_save's; memory. */
+bool optim_save(const optim *o, const char *path, int n, const tn_meta *meta);
+
+/* The reverse: parameters, buffers and state, so that k steps, optim_save, optim_load into a new params and optim, and k
+ * steps give the bytes of 2k steps, if the tape's count (tn_tape_set_count) is as it was. All or nothing. Errors: tn_load's,
+ * strictly; format: the file holds no optimiser's state, that of another rule, or only a part of it; memory. */
+bool optim_load(optim *o, const char *path);
 
 /* ---- groups: parameters whose name matches a shell pattern ("words.*", "*.bias", "layer[12].*") ---------------- */
 
