@@ -2,16 +2,19 @@
  * vocabulary, the command line, scores and progress are in text/. */
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <tarn/tarn.h>
 
+#include "text/checkpoint.h"
 #include "text/data.h"
 #include "text/metrics.h"
 #include "text/model_file.h"
 #include "text/options.h"
 #include "text/progress.h"
+#include "text/signals.h"
 #include "text/utf8.h"
 
 /* ---- the model ------------------------------------------------------------------------------------------------- */
@@ -63,6 +66,7 @@ typedef struct program {
     classifier   model;
     tn_params   *ps;
     tn_error    *err;
+    int          stopped; /* by this signal; 0: not */
 } program;
 
 /* ---- training -------------------------------------------------------------------------------------------------- */
@@ -94,12 +98,15 @@ static optim *new_optim(tn_params *ps, text_rule rule, double lr)
 
 /* What a training works with, and its own room. */
 typedef struct training {
-    tn_tape      *t;
-    optim        *opt;
-    tn_real      *weights; /* of the classes; NULL: all count the same */
-    int32_t      *answers; /* of a batch */
-    int64_t       room, steps;
-    text_progress progress;
+    tn_tape        *t;
+    optim          *opt;
+    tn_real        *weights; /* of the classes; NULL: all count the same */
+    int32_t        *answers; /* of a batch */
+    int64_t         room;
+    int64_t         batches, steps; /* in an epoch; in all */
+    double          loss; /* the last finite one; NaN: there was none */
+    text_checkpoint checkpoint;
+    text_progress   progress;
 } training;
 
 /* The classes' weights: n / (classes * n of this class), as scikit-learn's "balanced". */
@@ -116,21 +123,39 @@ static tn_real *balanced_weights(const text_data *data, int64_t classes, tn_erro
     return weights;
 }
 
+/* What is left to do is told from where it begins. */
+static void begin_progress(training *tr, const text_options *o, const text_data *data)
+{
+    const int64_t done = optim_steps(tr->opt);
+    const double  left = 1 - (double)done / (double)tr->steps;
+
+    text_progress_begin(&tr->progress, o->quiet ? NULL : stderr, o->epochs,
+                        (int64_t)((double)(data->ids.n * o->epochs) * left));
+    tr->progress.epoch = done / tr->batches;
+}
+
 static void training_begin(training *tr, program *p, const text_data *data)
 {
     const text_options *o = &p->options;
 
-    *tr = (training){.steps = (data->n + o->batch - 1) / o->batch * o->epochs};
+    *tr = (training){.batches = (data->n + o->batch - 1) / o->batch, .loss = NAN};
+    tr->steps = tr->batches * o->epochs;
     tr->t = tn_tape_new((uint64_t)o->seed, 0, p->err);
     tr->opt = new_optim(p->ps, o->rule, o->lr);
     if (o->balanced) tr->weights = balanced_weights(data, p->text.classes, p->err);
     text_reserve(&tr->answers, &tr->room, o->batch < data->n ? o->batch : data->n, sizeof *tr->answers, p->err);
-    text_progress_begin(&tr->progress, o->quiet ? NULL : stderr, o->epochs, data->ids.n * o->epochs);
+    if (text_checkpoint_begin(&tr->checkpoint, o, &p->text, data, p->err) && o->resume)
+        text_checkpoint_load(&tr->checkpoint, tr->opt, p->err);
+    tn_tape_set_count(tr->t, (uint64_t)optim_steps(tr->opt));
+    if (tr->checkpoint.path) text_signals_catch();
+    begin_progress(tr, o, data);
 }
 
 static void training_end(training *tr)
 {
+    if (tr->checkpoint.path) text_signals_release();
     text_progress_end(&tr->progress);
+    text_checkpoint_end(&tr->checkpoint);
     free(tr->answers);
     free(tr->weights);
     optim_free(tr->opt);
@@ -146,19 +171,46 @@ static void show(training *tr, const text_batch *b, const tn_tensor *logits, dou
     text_progress_step(&tr->progress, b->labels.n, b->texts.ids.n, loss, right);
 }
 
-static tn_tensor *loss_of(const training *tr, tn_tensor *logits, tn_ids labels)
+static tn_tensor *loss_of(training *tr, tn_tensor *logits, tn_ids labels)
 {
     tn_tensor *weights = NULL, *loss;
 
     if (tr->weights) weights = tn_const(tr->t, TN_DIMS(logits ? logits->size[1] : 0), tr->weights);
     loss = tn_cross_entropy_with(tr->t, logits, labels, weights, tn_cross_entropy_defaults());
-    if (loss && !isfinite(tn_item(loss)))
-        tn_fail(tn_tape_error(tr->t), TN_ENONFINITE, "the loss is %s in step %lld: try a smaller --lr",
-                isnan(tn_item(loss)) ? "not a number" : "infinite", (long long)optim_steps(tr->opt) + 1);
+    if (isfinite(tn_item(loss))) tr->loss = tn_item(loss);
+    else if (loss)
+        tn_fail(tn_tape_error(tr->t), TN_ENONFINITE, "the loss is %s", isnan(tn_item(loss)) ? "not a number" : "infinite");
     return loss;
 }
 
-static void train_epoch(const program *p, training *tr, text_data *data)
+/* Says where it was that a number was none, and what is left. */
+static void tell_where(const training *tr, tn_error *err)
+{
+    const tn_error  cause = *err;
+    const long long steps = optim_steps(tr->opt);
+    char            last[60] = "no loss was finite", kept[300] = "";
+
+    if (cause.code != TN_ENONFINITE) return;
+    if (!isnan(tr->loss)) snprintf(last, sizeof last, "the last finite loss was %.6g", tr->loss);
+    if (tr->checkpoint.step)
+        snprintf(kept, sizeof kept, "; %.200s is as it was after step %lld", tr->checkpoint.path, (long long)tr->checkpoint.step);
+    tn_error_clear(err);
+    tn_fail(err, cause.code, "step %lld, batch %lld of epoch %lld: %s; %s: try a smaller --lr%s", steps + 1,
+            steps % tr->batches + 1, steps / tr->batches + 1, cause.text, last, kept);
+}
+
+/* Between a loss and its step: the loss has just shown that the parameters are good. False: the training ends here. */
+static bool keep_checkpoint(program *p, training *tr)
+{
+    const int stop = text_signals_caught();
+
+    if (!stop && !text_checkpoint_is_due(&tr->checkpoint, optim_steps(tr->opt))) return tn_ok(tr->t);
+    if (!tn_ok(tr->t) || !text_checkpoint_save(&tr->checkpoint, &p->text, tr->opt, p->err)) return false;
+    p->stopped = stop;
+    return !stop;
+}
+
+static void train_epoch(program *p, training *tr, text_data *data)
 {
     tn_tape *t = tr->t;
 
@@ -166,14 +218,17 @@ static void train_epoch(const program *p, training *tr, text_data *data)
         tn_tape_begin(t, TN_GRAD | TN_TRAIN); /* drops the previous step */
         tn_tensor *logits = classifier_forward(&p->model, t, b.texts);
         tn_tensor *loss = loss_of(tr, logits, b.labels);
+        if (!keep_checkpoint(p, tr)) return;
         tn_backward(t, loss);
         optim_clip_norm(p->ps, 1); /* large batches come with large rates: one step must not throw the run away */
         optim_set_lr(tr->opt, optim_linear_lr(p->options.lr, optim_steps(tr->opt), tr->steps, 1, 0));
         optim_step(tr->opt); /* does nothing if the step failed */
         show(tr, &b, logits, tn_item(loss));
     }
+    if (tn_ok(t)) text_progress_epoch(&tr->progress);
 }
 
+/* From the step on that the optimiser is at: 0, or a checkpoint's. */
 static bool train_model(program *p, text_data *data)
 {
     const text_options *o = &p->options;
@@ -181,12 +236,18 @@ static bool train_model(program *p, text_data *data)
 
     tn_freeze(p->model.words.weight, o->freeze);
     training_begin(&tr, p, data);
-    for (int64_t epoch = 0; epoch < o->epochs && tn_ok(tr.t); epoch++) {
-        if (text_data_shuffle(data, tn_rng_new((uint64_t)o->seed, 1, (uint64_t)epoch, 0))) train_epoch(p, &tr, data);
-        if (tn_ok(tr.t)) text_progress_epoch(&tr.progress);
+    while (tn_ok(tr.t) && !p->stopped && optim_steps(tr.opt) < tr.steps) {
+        const int64_t epoch = optim_steps(tr.opt) / tr.batches, seen = optim_steps(tr.opt) % tr.batches;
+        if (!text_data_shuffle(data, tn_rng_new((uint64_t)o->seed, 1, (uint64_t)epoch, 0))) break;
+        text_data_skip(data, seen * o->batch);
+        train_epoch(p, &tr, data);
     }
+    tell_where(&tr, p->err);
     training_end(&tr);
-    return !p->err->code;
+    if (p->stopped)
+        fprintf(stderr, "classify: stopped after step %lld of %lld: the same command with --resume goes on from %s\n",
+                (long long)tr.checkpoint.step, (long long)tr.steps, o->checkpoint);
+    return !p->err->code && !p->stopped;
 }
 
 /* ---- reading, reporting ---------------------------------------------------------------------------------------- */
@@ -310,7 +371,7 @@ static bool train_command(program *p)
     bool                ok;
 
     p->text.encoder.settings = o->settings;
-    ok = text_model_path_check(o->model, p->err) && learn(p, &data, &test) &&
+    ok = text_model_path_check(o->model, p->err) && text_checkpoint_path_check(o, p->err) && learn(p, &data, &test) &&
          text_model_save(&p->text, p->ps, o->model, p->err) && (!o->test || report(p, &test));
     text_data_free(&data);
     text_data_free(&test);
@@ -530,5 +591,6 @@ int main(int argc, char **argv)
     if (err.code) fprintf(stderr, "classify: %s\n", err.text);
     tn_params_free(p.ps);
     text_model_free(&p.text);
+    if (p.stopped) raise(p.stopped); /* so that whoever waits for the program sees why it ended */
     return err.code == TN_EUSAGE ? 2 : err.code ? 1 : 0;
 }

@@ -228,6 +228,11 @@ bool text_data_shuffle(text_data *d, tn_rng rng)
     return true;
 }
 
+void text_data_skip(text_data *d, int64_t n)
+{
+    d->next += n < d->n - d->next ? n : d->n - d->next;
+}
+
 /* Copies text i to the end of the batch, as its k-th. */
 static bool append(text_data *d, int64_t i, int64_t k)
 {

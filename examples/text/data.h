@@ -66,6 +66,7 @@ text_batch text_data_all(const text_data *d);
 /* A new epoch: in a random order, or as the texts stand. */
 bool text_data_shuffle(text_data *d, tn_rng rng);
 void text_data_rewind(text_data *d);
+void text_data_skip(text_data *d, int64_t n); /* passes over n texts of the epoch */
 
 /* The next size texts (the last batch may be smaller), until the next call. False at the end of the epoch, and on a
  * memory error. */

@@ -19,33 +19,56 @@ void text_model_free(text_model *m)
     m->classes = 0;
 }
 
-static bool save_with(const text_model *m, const tn_params *ps, const char *path, const char *labels,
-                      const char *words)
+/* What a model file says, and the texts of it. */
+typedef struct description {
+    text_buffer labels, words;
+    char        ngrams[32], subwords[32], buckets[32];
+    tn_meta     meta[8]; /* the last one is for a pair more */
+} description;
+enum { PAIRS = 7 };
+
+static bool describe(description *d, const text_model *m, tn_error *err)
 {
     const text_settings *s = &m->encoder.settings;
-    char                 ngrams[32], subwords[32], buckets[32];
-    tn_meta              meta[] = {{version_key, version}, {kind_key, text_kind_name(s->kind)},
-                                   {ngrams_key, ngrams},   {subwords_key, subwords},
-                                   {buckets_key, buckets}, {labels_key, labels},
-                                   {words_key, words}};
+    text_vocabulary      own = m->labels;
 
-    snprintf(ngrams, sizeof ngrams, "%lld", (long long)s->ngrams);
-    snprintf(subwords, sizeof subwords, "%lld", (long long)s->subwords);
-    snprintf(buckets, sizeof buckets, "%lld", (long long)s->buckets);
-    return tn_save(ps, path, (int)(sizeof meta / sizeof *meta), meta);
+    *d = (description){.labels = {0}};
+    own.n = m->classes;
+    if (!text_vocabulary_write(&own, &d->labels, err) || !text_vocabulary_write(&m->encoder.words, &d->words, err))
+        return false;
+    snprintf(d->ngrams, sizeof d->ngrams, "%lld", (long long)s->ngrams);
+    snprintf(d->subwords, sizeof d->subwords, "%lld", (long long)s->subwords);
+    snprintf(d->buckets, sizeof d->buckets, "%lld", (long long)s->buckets);
+    const tn_meta all[PAIRS] = {{version_key, version},       {kind_key, text_kind_name(s->kind)}, {ngrams_key, d->ngrams},
+                                {subwords_key, d->subwords},  {buckets_key, d->buckets},           {labels_key, d->labels.s},
+                                {words_key, d->words.s}};
+    memcpy(d->meta, all, sizeof all);
+    return true;
+}
+
+static void description_free(description *d)
+{
+    text_buffer_free(&d->labels);
+    text_buffer_free(&d->words);
 }
 
 bool text_model_save(const text_model *m, const tn_params *ps, const char *path, tn_error *err)
 {
-    text_buffer     labels = {0}, words = {0};
-    text_vocabulary own = m->labels;
-    bool            ok;
+    description d;
+    bool        ok = describe(&d, m, err) && tn_save(ps, path, PAIRS, d.meta);
 
-    own.n = m->classes;
-    ok = text_vocabulary_write(&own, &labels, err) && text_vocabulary_write(&m->encoder.words, &words, err) &&
-         save_with(m, ps, path, labels.s, words.s);
-    text_buffer_free(&labels);
-    text_buffer_free(&words);
+    description_free(&d);
+    return ok;
+}
+
+bool text_model_checkpoint(const text_model *m, const optim *o, const char *path, tn_meta more, tn_error *err)
+{
+    description d;
+    bool        ok = describe(&d, m, err);
+
+    d.meta[PAIRS] = more;
+    ok = ok && optim_save(o, path, PAIRS + 1, d.meta);
+    description_free(&d);
     return ok;
 }
 

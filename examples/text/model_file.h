@@ -4,6 +4,7 @@
 #define TEXT_MODEL_FILE_H
 
 #include <tarn/io.h>
+#include <tarn/optim.h>
 
 #include "encoder.h"
 
@@ -17,6 +18,9 @@ void text_model_free(text_model *m);
 
 /* tn_save, with all that prediction needs. */
 bool text_model_save(const text_model *m, const tn_params *ps, const char *path, tn_error *err);
+
+/* optim_save, with the same and one pair more. */
+bool text_model_checkpoint(const text_model *m, const optim *o, const char *path, tn_meta more, tn_error *err);
 
 /* The reverse, from an opened file (path is for the errors). Format errors name the file and what is wrong in it: no
  * model of classify, a later format, a setting out of its bounds, a token or a label twice. */

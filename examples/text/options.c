@@ -6,12 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TRAIN = 1 << TEXT_TRAIN, EVAL = 1 << TEXT_EVAL, PREDICT = 1 << TEXT_PREDICT };
+/* SAME: decides the model, so a training that goes on must have the same. */
+enum { TRAIN = 1 << TEXT_TRAIN, EVAL = 1 << TEXT_EVAL, PREDICT = 1 << TEXT_PREDICT, SAME = 1 << 8 };
 
 /* The rules' names, and the learning rate that each begins with here. For sgd it is per text of a batch: a batch's
  * gradient is a mean, so twice as large a batch takes twice as large a step; but no more than LARGE_BATCH texts' worth,
  * beyond which such steps do not learn but jump. */
-enum { LARGE_BATCH = 128 };
+enum { LARGE_BATCH = 128, EVERY = 1000 };
 static const struct rule {
     const char *name;
     double      lr;
@@ -50,26 +51,30 @@ static const option table[] = {
     {"--model", "PATH", WORD, AT(model), 0, 0, TRAIN | EVAL | PREDICT,
      "the model file (default classify.safetensors)"},
     {"--test", "FILE", WORD, AT(test), 0, 0, TRAIN, "texts to report on at the end, held out from training"},
-    {"--dim", "N", WHOLE, AT(dim), 1, 65536, TRAIN, "numbers per token (default 16)"},
-    {"--hidden", "N", WHOLE, AT(hidden), 0, 65536, TRAIN, "size of the hidden layer, 0: none (default 0)"},
-    {"--epochs", "N", WHOLE, AT(epochs), 1, 1e6, TRAIN,
+    {"--dim", "N", WHOLE, AT(dim), 1, 65536, TRAIN | SAME, "numbers per token (default 16)"},
+    {"--hidden", "N", WHOLE, AT(hidden), 0, 65536, TRAIN | SAME, "size of the hidden layer, 0: none (default 0)"},
+    {"--epochs", "N", WHOLE, AT(epochs), 1, 1e6, TRAIN | SAME,
      "times that each text is seen (default: 5 to 25, more for fewer texts)"},
-    {"--batch", "N", WHOLE, AT(batch), 1, 1e6, TRAIN, "texts per step (default 32)"},
-    {"--lr", "X", NUMBER, AT(lr), 1e-9, 1e30, TRAIN, "learning rate, going down to 0 (default for sgd: 0.03 x batch, at most 3.84)"},
-    {"--optimizer", "NAME", RULE, AT(rule), 0, 0, TRAIN,
+    {"--batch", "N", WHOLE, AT(batch), 1, 1e6, TRAIN | SAME, "texts per step (default 32)"},
+    {"--lr", "X", NUMBER, AT(lr), 1e-9, 1e30, TRAIN | SAME, "learning rate, going down to 0 (default for sgd: 0.03 x batch, at most 3.84)"},
+    {"--optimizer", "NAME", RULE, AT(rule), 0, 0, TRAIN | SAME,
      "sgd, adam, adamw, adagrad, rmsprop or sparse_adam (default sgd)"},
-    {"--tokenizer", "KIND", KIND, AT(settings.kind), 0, 0, TRAIN, "mixed, word or char (default mixed)"},
-    {"--ngrams", "N", WHOLE, AT(settings.ngrams), 1, TEXT_MAX_NGRAMS, TRAIN,
+    {"--tokenizer", "KIND", KIND, AT(settings.kind), 0, 0, TRAIN | SAME, "mixed, word or char (default mixed)"},
+    {"--ngrams", "N", WHOLE, AT(settings.ngrams), 1, TEXT_MAX_NGRAMS, TRAIN | SAME,
      "1: single tokens; N: also 2 to N neighbours (default 2)"},
-    {"--subwords", "N", WHOLE, AT(settings.subwords), 0, TEXT_MAX_SUBWORDS, TRAIN,
+    {"--subwords", "N", WHOLE, AT(settings.subwords), 0, TEXT_MAX_SUBWORDS, TRAIN | SAME,
      "also pieces of words of 3 to N letters, 0: none (default 5)"},
-    {"--buckets", "N", WHOLE, AT(settings.buckets), 1, TEXT_MAX_BUCKETS, TRAIN,
+    {"--buckets", "N", WHOLE, AT(settings.buckets), 1, TEXT_MAX_BUCKETS, TRAIN | SAME,
      "rows that n-grams and pieces share (default 200000)"},
-    {"--min-count", "N", WHOLE, AT(min_count), 1, 1e15, TRAIN, "leave out tokens that are rarer (default 1)"},
-    {"--freeze-embedding", NULL, FLAG, AT(freeze), 0, 0, TRAIN, "leave the tokens' rows as random as they begin"},
-    {"--class-weights", "HOW", WEIGHTS, AT(balanced), 0, 0, TRAIN,
+    {"--min-count", "N", WHOLE, AT(min_count), 1, 1e15, TRAIN | SAME, "leave out tokens that are rarer (default 1)"},
+    {"--freeze-embedding", NULL, FLAG, AT(freeze), 0, 0, TRAIN | SAME, "leave the tokens' rows as random as they begin"},
+    {"--class-weights", "HOW", WEIGHTS, AT(balanced), 0, 0, TRAIN | SAME,
      "balanced: rare classes count as much as frequent ones; none (default balanced)"},
-    {"--seed", "N", WHOLE, AT(seed), 0, 9e15, TRAIN, "the same seed gives the same model (default 1)"},
+    {"--seed", "N", WHOLE, AT(seed), 0, 9e15, TRAIN | SAME, "the same seed gives the same model (default 1)"},
+    {"--checkpoint", "FILE", WORD, AT(checkpoint), 0, 0, TRAIN,
+     "keep in FILE what a training that was stopped goes on from"},
+    {"--checkpoint-every", "N", WHOLE, AT(every), 1, 1e15, TRAIN, "steps from one checkpoint to the next (default 1000)"},
+    {"--resume", NULL, FLAG, AT(resume), 0, 0, TRAIN, "go on from the checkpoint, with the same texts and options"},
     {"--quiet", NULL, FLAG, AT(quiet), 0, 0, TRAIN, "no progress"},
     {"--json", NULL, FLAG, AT(json), 0, 0, EVAL, "the report as one line of JSON"},
     {"--format", "NAME", FORMAT, AT(reader.format), 0, 0, TRAIN | EVAL,
@@ -270,6 +275,14 @@ static bool check_files(const text_options *o, tn_error *err)
     }
 }
 
+static bool check_checkpoint(text_options *o, tn_error *err)
+{
+    if (!o->checkpoint && (o->resume || o->every))
+        return tn_fail(err, TN_EUSAGE, "%s: which file? --checkpoint FILE names it", o->resume ? "--resume" : "--checkpoint-every");
+    if (!o->every) o->every = EVERY;
+    return true;
+}
+
 /* Files move to the front of argv + 2 as they are found. */
 static bool parse_words(text_options *o, int argc, char **argv, tn_error *err)
 {
@@ -315,9 +328,55 @@ bool text_options_parse(text_options *o, int argc, char **argv, tn_error *err)
         return !err->code;
     }
     o->lr = 0;
-    if (!parse_words(o, argc, argv, err)) return false;
+    if (!parse_words(o, argc, argv, err) || !check_checkpoint(o, err)) return false;
     if (o->lr == 0) o->lr = default_lr(o);
     return true;
+}
+
+/* ---- what decides the model ------------------------------------------------------------------------------------ */
+
+/* In as few digits as give it back. */
+static void put_number(double x, char *to, size_t size)
+{
+    int digits = 15;
+
+    do snprintf(to, size, "%.*g", digits, x);
+    while (strtod(to, NULL) != x && digits++ < 17);
+}
+
+static const char *value_of(const text_options *o, const option *op, char *room, size_t size)
+{
+    const void *at = (const char *)o + op->place;
+
+    switch (op->sort) {
+    case WHOLE:
+        snprintf(room, size, "%lld", (long long)*(const int64_t *)at);
+        return room;
+    case NUMBER:
+        put_number(*(const double *)at, room, size);
+        return room;
+    case KIND:
+        return text_kind_name(*(const text_kind *)at);
+    case RULE:
+        return rules[*(const text_rule *)at].name;
+    case WEIGHTS:
+        return *(const bool *)at ? "balanced" : "none";
+    default:
+        return *(const bool *)at ? "yes" : "no";
+    }
+}
+
+bool text_options_describe(const text_options *o, text_buffer *to, tn_error *err)
+{
+    char line[100], room[40];
+    bool ok = true;
+
+    for (int i = 0; ok && i < OPTIONS; i++)
+        if (table[i].commands & SAME) {
+            int n = snprintf(line, sizeof line, "%s %s\n", table[i].name, value_of(o, &table[i], room, sizeof room));
+            ok = text_buffer_add(to, line, (size_t)n, err);
+        }
+    return ok;
 }
 
 /* ---- help ------------------------------------------------------------------------------------------------------ */

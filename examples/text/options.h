@@ -16,20 +16,24 @@ typedef struct text_options {
     text_command        about; /* TEXT_HELP: the command that it is about, TEXT_DEMO for the program */
     char *const        *files;
     int                 n_files;
-    const char         *model, *test;
+    const char         *model, *test, *checkpoint; /* NULL: none is kept */
     text_reader_options reader;
     text_settings       settings;
     int64_t             min_count;
     int64_t             dim, hidden, batch, seed;
     int64_t             epochs; /* 0: by the number of texts */
+    int64_t             every;  /* steps from checkpoint to checkpoint */
     double              lr;
     text_rule           rule;
-    bool                freeze, balanced, quiet, json;
+    bool                freeze, balanced, quiet, json, resume;
 } text_options;
 
 /* Reads the command line into *o, from the defaults on. argv is put in another order: files last. Usage errors name
  * what was given and what would be right. */
 bool text_options_parse(text_options *o, int argc, char **argv, tn_error *err);
+
+/* Adds the options that decide the model, a line each ("--dim 16"): a training that goes on must have the same. */
+bool text_options_describe(const text_options *o, text_buffer *to, tn_error *err);
 
 void text_options_help(text_command about, FILE *to);
 
