@@ -3,6 +3,7 @@
 # make test       builds and runs every test           make test SAN=1   under ASan and UBSan
 # make bench      tarn beside its peers, about 10 minutes; BENCH="gemm gpt" runs those parts
 # make faults     memory, files and threads that fail, at every call of a whole life; in make test too
+# make killed     stops and kills a training at 200 moments: each time it goes on to the same bytes
 # make sweep      every float through exp, log, tanh, erf and sigmoid, against libm in double precision; about 20 minutes
 # make lint       warnings of gcc and clang as errors, static analysis, headers as C++
 # make docs       the headers as pages, build/docs/html/index.html
@@ -163,12 +164,21 @@ $(foreach type,float double,$(foreach test,$(FAULTY),$(eval $(call faulty,$(type
 tools:
 	@tests/tools.sh check
 
+# examples/classify, which sends itself a signal: tests/killed.c
+KILLED := open close read pread write fsync rename tn_apply tn_backward optim_clip_norm optim_step
+$(B)/float/tests/killed: $(B)/float/tests/killed.o $(B)/float/examples/classify.o $(B)/float/libtext.a $(LIB)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(KILLED:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
+
+.PHONY: killed
+killed: $(B)/float/tests/killed
+	@B=$(B) sh tests/check_killed.sh
+
 test: tools
 	@$(MAKE) --no-print-directory test-programs
 	@B=$(B) SAN=$(SAN) tests/run.sh $(TEST_PROGRAMS)
 
 .PHONY: test-programs
-test-programs: $(TEST_PROGRAMS) $(if $(SAN),,all)
+test-programs: $(TEST_PROGRAMS) $(if $(SAN),,all $(B)/float/tests/killed)
 
 .PHONY: faults
 faults: $(FAULTY:%=$(B)/float/tests/%)

@@ -104,7 +104,7 @@ typedef struct training {
     int32_t        *answers; /* of a batch */
     int64_t         room;
     int64_t         batches, steps; /* in an epoch; in all */
-    double          loss; /* the last finite one; NaN: there was none */
+    double          loss; /* the last finite one */
     text_checkpoint checkpoint;
     text_progress   progress;
 } training;
@@ -188,15 +188,14 @@ static void tell_where(const training *tr, tn_error *err)
 {
     const tn_error  cause = *err;
     const long long steps = optim_steps(tr->opt);
-    char            last[60] = "no loss was finite", kept[300] = "";
+    char            kept[300] = "";
 
     if (cause.code != TN_ENONFINITE) return;
-    if (!isnan(tr->loss)) snprintf(last, sizeof last, "the last finite loss was %.6g", tr->loss);
     if (tr->checkpoint.step)
         snprintf(kept, sizeof kept, "; %.200s is as it was after step %lld", tr->checkpoint.path, (long long)tr->checkpoint.step);
     tn_error_clear(err);
-    tn_fail(err, cause.code, "step %lld, batch %lld of epoch %lld: %s; %s: try a smaller --lr%s", steps + 1,
-            steps % tr->batches + 1, steps / tr->batches + 1, cause.text, last, kept);
+    tn_fail(err, cause.code, "step %lld, batch %lld of epoch %lld: %s; the last finite loss was %.6g: try a smaller --lr%s",
+            steps + 1, steps % tr->batches + 1, steps / tr->batches + 1, cause.text, tr->loss, kept);
 }
 
 /* Between a loss and its step: the loss has just shown that the parameters are good. False: the training ends here. */

@@ -113,6 +113,46 @@ status 0 "" $classify train --quiet --batch 512 --tokenizer char --ngrams 1 --su
 cp "$model" "$work/kept"
 status 1 "the loss is" $classify train --quiet --lr 1e30 --model "$work/kept" examples/data/train.tsv
 same "a failed training leaves another model" "$model" "$work/kept"
+
+# checkpoints; going on from them is check_killed.sh's
+few() { $classify train --quiet --epochs 3 --batch 4 --dim 4 --buckets 300 "$@"; }
+head -60 examples/data/train.tsv > "$work/few" && sed 's/$/ x/' "$work/few" > "$work/others"
+ok "train fails" few --model "$work/kept" "$work/few"
+rm -f "$work/c"
+status 0 "" few --model "$work/other" --checkpoint "$work/c" --checkpoint-every 10 "$work/few"
+same "a checkpoint changes the model" "$work/kept" "$work/other"
+status 2 "$work/c is there already: --resume goes on from it" few --model "$work/other" --checkpoint "$work/c" "$work/few"
+rm -f "$work/other"
+status 0 "" few --model "$work/other" --checkpoint "$work/c" --checkpoint-every 7 --resume "$work/few"
+same "going on gives another model" "$work/kept" "$work/other"
+ok "eval fails with a checkpoint" $classify eval --model "$work/c" examples/data/test.tsv > "$work/out"
+for options in "--dim 5" "--hidden 2" "--epochs 4" "--batch 5" "--lr 0.5" "--tokenizer char" "--ngrams 3" \
+    "--subwords 4" "--buckets 301" "--min-count 2" "--class-weights none" "--seed 2"; do
+    status 2 "$work/c is of another training: that one has ${options% *} " \
+        few --model "$work/other" --checkpoint "$work/c" --resume $options "$work/few"
+    ok "nothing is said of $options" grep -q ", this one $options\$" "$work/err"
+done
+status 2 "that one has --optimizer sgd, this one --optimizer adam" \
+    few --model "$work/other" --checkpoint "$work/c" --resume --optimizer adam --lr 0.12 "$work/few"
+status 2 "that one has --freeze-embedding no, this one --freeze-embedding yes" \
+    few --model "$work/other" --checkpoint "$work/c" --resume --freeze-embedding "$work/few"
+status 2 "that one has 60 texts of hash" few --model "$work/other" --checkpoint "$work/c" --resume "$work/others"
+status 2 "that one has 60 texts of hash" few --model "$work/other" --checkpoint "$work/c" --resume "$work/few" "$work/few"
+status 1 "$work/kept is no checkpoint" few --model "$work/other" --checkpoint "$work/kept" --resume "$work/few"
+status 1 "nosuch" few --model "$work/other" --checkpoint nosuch --resume "$work/few"
+status 1 "cannot write \"/nosuch/c\"" few --model "$work/other" --checkpoint /nosuch/c "$work/few"
+same "a training that was refused leaves another model" "$work/kept" "$work/other"
+
+# a loss that is no number: where, and what is left is good
+rm -f "$work/c"
+status 1 "step 7, batch 7 of epoch 1: the loss is not a number; the last finite loss was " \
+    few --lr 5e19 --model "$work/other" --checkpoint "$work/c" --checkpoint-every 1 "$work/few"
+ok "nothing is said of the checkpoint" grep -q "try a smaller --lr; $work/c is as it was after step 5\$" "$work/err"
+cp "$work/err" "$work/said"
+status 1 "step 7" few --lr 5e19 --model "$work/other" --checkpoint "$work/c" --checkpoint-every 1 --resume "$work/few"
+same "going on, it says something else" "$work/err" "$work/said"
+status 1 "step 2, batch 1 of epoch 2" few --seed 3 --lr 1e30 --batch 60 --model "$work/other" "$work/few"
+
 for n in 0 7 8 100 5000 100000; do
     head -c $n "$model" > "$work/cut"
     status 1 "cut" $classify predict --model "$work/cut"

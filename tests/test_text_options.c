@@ -4,12 +4,12 @@
 #include "examples/text/options.h"
 #include "examples/text/progress.h"
 
-enum { MOST = 24 };
+enum { MOST = 36 };
 
 /* Parses words that are separated by blanks; the words stay until the next call. */
 static bool parse(const char *line, text_options *o)
 {
-    static char copy[300], *argv[MOST];
+    static char copy[400], *argv[MOST];
     int         argc = 0;
 
     snprintf(copy, sizeof copy, "classify %s", line);
@@ -48,6 +48,9 @@ START_TEST(all_options)
     ck_assert(parse("train x --freeze-embedding --class-weights none --tokenizer char --quiet --test=t --utf8 replace", &o));
     ck_assert(o.freeze && !o.balanced && o.settings.kind == TEXT_CHAR && o.quiet && o.reader.replace);
     ck_assert_str_eq(o.test, "t");
+    ck_assert(parse("train x --checkpoint c --checkpoint-every 7 --resume", &o));
+    ck_assert(strcmp(o.checkpoint, "c") == 0 && o.every == 7 && o.resume);
+    ck_assert(parse("train x --checkpoint c", &o) && o.every == 1000 && !o.resume);
     ck_assert(parse("eval --model m --json --format csv --text-column a --label-column b x", &o));
     ck_assert(o.json && o.reader.format == TEXT_CSV && strcmp(o.model, "m") == 0);
     ck_assert_str_eq(o.reader.text_column, "a");
@@ -92,6 +95,10 @@ static const char *const wrong[][2] = {
     {"train x --class-weights 3", "--class-weights 3: it must be none or balanced"},
     {"train x --quiet=yes", "--quiet takes no value"},
     {"train x --model=", "--model \"\": it must not be empty"},
+    {"train x --resume", "--resume: which file? --checkpoint FILE names it"},
+    {"train x --checkpoint-every 3", "--checkpoint-every: which file? --checkpoint FILE names it"},
+    {"train x --checkpoint c --checkpoint-every 0", "--checkpoint-every 0: it must be a whole number from 1 to 1e+15"},
+    {"eval x --resume", "--resume is an option of classify train"},
     {"help fly", "unknown command fly: there are train, eval and predict"},
 };
 
@@ -101,6 +108,32 @@ START_TEST(wrong_command_lines)
 
     ck_assert(!parse(wrong[_i][0], &o));
     ck_error(TN_EUSAGE, wrong[_i][1]);
+}
+END_TEST
+
+/* What decides the model, and nothing else; numbers come back as they were. */
+START_TEST(description)
+{
+    static const char *const lines[][2] = {
+        {"", "--dim 16\n--hidden 0\n--epochs 0\n--batch 32\n--lr 0.96\n--optimizer sgd\n--tokenizer mixed\n--ngrams 2\n"
+             "--subwords 5\n--buckets 200000\n--min-count 1\n--freeze-embedding no\n--class-weights balanced\n--seed 1\n"},
+        {"--dim 3 --hidden 4 --epochs 5 --batch 6 --lr 0.10000000000000002 --optimizer rmsprop --tokenizer word --ngrams 1 "
+         "--subwords 0 --buckets 7 --min-count 8 --freeze-embedding --class-weights none --seed 9000000000000000",
+         "--dim 3\n--hidden 4\n--epochs 5\n--batch 6\n--lr 0.10000000000000002\n--optimizer rmsprop\n--tokenizer word\n"
+         "--ngrams 1\n--subwords 0\n--buckets 7\n--min-count 8\n--freeze-embedding yes\n--class-weights none\n"
+         "--seed 9000000000000000\n"}};
+    text_options o;
+
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        char        line[400];
+        text_buffer b = {0};
+        snprintf(line, sizeof line, "train x %s --quiet --model m --test t", lines[i][0]);
+        ck_assert(parse(line, &o));
+        ck_assert(text_options_describe(&o, &b, &err));
+        ck_assert_str_eq(b.s, lines[i][1]);
+        text_buffer_free(&b);
+    }
+    ck_no_error();
 }
 END_TEST
 
@@ -183,6 +216,7 @@ static void add(TCase *c)
     tcase_add_test(c, defaults);
     tcase_add_test(c, all_options);
     tcase_add_loop_test(c, wrong_command_lines, 0, sizeof wrong / sizeof *wrong);
+    tcase_add_test(c, description);
     tcase_add_test(c, help);
     tcase_add_test(c, nearest_word);
     tcase_add_test(c, progress_lines);
