@@ -145,7 +145,7 @@ same "a training that was refused leaves another model" "$work/kept" "$work/othe
 
 # a loss that is no number: where, and what is left is good
 rm -f "$work/c"
-status 1 "step 7, batch 7 of epoch 1: the loss is not a number; the last finite loss was " \
+status 1 "step 7, batch 7 of epoch 1: the loss is not a number; the last finite loss was 2" \
     few --lr 5e19 --model "$work/other" --checkpoint "$work/c" --checkpoint-every 1 "$work/few"
 ok "nothing is said of the checkpoint" grep -q "try a smaller --lr; $work/c is as it was after step 5\$" "$work/err"
 cp "$work/err" "$work/said"

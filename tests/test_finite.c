@@ -5,10 +5,11 @@
 
 /* ---- an op whose gradient is given, and one that lets nothing through --------------------------------------------- */
 
-/* y = 0; the gradient of in[0] is value, of its rows if there are ids. */
+/* y = 0; the gradient of in[0] is value, of its rows if there are ids; silent: none is added. */
 typedef struct bad {
     double value;
     tn_ids rows;
+    bool   silent;
 } bad;
 
 static bool bad_shape(tn_tensor *y)
@@ -26,6 +27,7 @@ static void bad_backward(tn_tensor *y)
 {
     const bad *b = y->attr;
     bool first;
+    if (b->silent) return;
     if (b->rows.id) {
         tn_grad_row(y, 0, b->rows.n - 1)[1] += (tn_real)b->value;
         return;
@@ -39,7 +41,7 @@ static const tn_op bad_op = {.name = "bad", .n_in = 1, .attr_size = sizeof(bad),
 
 static tn_tensor *give(tn_tensor *x, double value, tn_ids rows)
 {
-    return tn_apply(t, &bad_op, 1, &x, &(bad){value, rows});
+    return tn_apply(t, &bad_op, 1, &x, &(bad){value, rows, false});
 }
 
 static tn_tensor *total(tn_tensor *x)
@@ -144,14 +146,27 @@ END_TEST
 
 START_TEST(the_gradient_of_a_row)
 {
-    const int32_t ids[] = {4, 1};
+    const int32_t ids[] = {4, 3};
     tn_tensor *w = tn_param(ps, TN_DIMS(5, 3), tn_constant(1), "words.weight");
     begin();
     ck_assert(!tn_backward(t, give(w, -INFINITY, (tn_ids){ids, 2})));
     ck_error(TN_ENONFINITE, "bad \"words\": backward, tensor 0 of the tape: the gradient of input 0, the parameter "
-                            "\"words.weight\" (5, 3), is -inf at number 4");
+                            "\"words.weight\" (5, 3), is -inf at number 10");
     tn_gradient g;
     ck_assert(!tn_param_gradient(w, &g));
+}
+END_TEST
+
+/* The room of a gradient that nothing was added to holds anything. */
+START_TEST(a_gradient_that_is_none)
+{
+    tn_tensor *w = tn_param(ps, TN_DIMS(2, 2), tn_constant(1), "w");
+    tn_tape_begin(t, TN_GRAD);
+    ck_assert(tn_backward(t, give(w, NAN, (tn_ids){NULL, 0})));
+    tn_params_zero_grad(ps);
+    begin();
+    ck_assert(tn_backward(t, tn_apply(t, &bad_op, 1, &w, &(bad){.silent = true})));
+    ck_no_error();
 }
 END_TEST
 
@@ -250,6 +265,7 @@ static void add(TCase *c)
     tcase_add_test(c, a_gradient);
     tcase_add_test(c, the_gradient_of_a_parameter);
     tcase_add_test(c, the_gradient_of_a_row);
+    tcase_add_test(c, a_gradient_that_is_none);
     tcase_add_test(c, a_gradient_that_is_given);
     tcase_add_test(c, what_a_failed_step_leaves);
     tcase_add_test(c, off_nothing_is_looked_at);
