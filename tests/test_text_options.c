@@ -9,7 +9,7 @@ enum { MOST = 36 };
 /* Parses words that are separated by blanks; the words stay until the next call. */
 static bool parse(const char *line, text_options *o)
 {
-    static char copy[400], *argv[MOST];
+    static char copy[420], *argv[MOST];
     int         argc = 0;
 
     snprintf(copy, sizeof copy, "classify %s", line);
