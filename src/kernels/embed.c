@@ -2,7 +2,7 @@
  * back over the one before where the width is no multiple, and computes the same there. */
 #include "isa.h"
 
-enum { GROUP = 8, AHEAD = 16, LINE = 64 / sizeof(tn_real) };
+enum { GROUP = 8, AHEAD = 16 };
 
 /* The columns of vecs vectors, the last of which begins at last, in registers while the rows pass by. A table may be
  * larger than any cache: rows are asked for ahead. */

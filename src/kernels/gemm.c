@@ -26,7 +26,7 @@ static const int rows_of[VECS] = {12, 8};
 enum { VECS = 2, ROWS = 4 };
 static const int rows_of[VECS] = {4, 4};
 #endif
-enum { COLS = VECS * WIDTH, LINE = 64 / (int)sizeof(tn_real), PAGE = 4096 / (int)sizeof(tn_real) };
+enum { COLS = VECS * WIDTH, PAGE = 4096 / (int)sizeof(tn_real) };
 
 /* ---- a tile -------------------------------------------------------------------------------------------- */
 
@@ -120,10 +120,10 @@ INLINE void tile_run(const tile *t, int rows, int vecs, bool by_rows)
 typedef void tile_fn(const tile *t);
 
 /* A function for each number of rows and vectors; _r reads A by rows, _c by columns. */
-#define TILE(r, v)                                                             \
-    static void tile_##r##x##v##_r(const tile *t) { tile_run(t, r, v, true); } \
-    static void tile_##r##x##v##_c(const tile *t) { tile_run(t, r, v, false); }
-#define IN_TABLE(r, v) [v - 1][r - 1] = {tile_##r##x##v##_c, tile_##r##x##v##_r},
+#define TILE(r, v)                                                                   \
+    static void TN_K(tile_##r##x##v##_r)(const tile *t) { tile_run(t, r, v, true); } \
+    static void TN_K(tile_##r##x##v##_c)(const tile *t) { tile_run(t, r, v, false); }
+#define IN_TABLE(r, v) [v - 1][r - 1] = {TN_K(tile_##r##x##v##_c), TN_K(tile_##r##x##v##_r)},
 #define FOUR(X, v)     X(1, v) X(2, v) X(3, v) X(4, v)
 #define EIGHT(X, v)    FOUR(X, v) X(5, v) X(6, v) X(7, v) X(8, v)
 #define TWELVE(X, v)   EIGHT(X, v) X(9, v) X(10, v) X(11, v) X(12, v)

@@ -24,7 +24,7 @@ enum { VEC_BYTES = 32 };
 #else
 enum { VEC_BYTES = 16 };
 #endif
-enum { WIDTH = VEC_BYTES / (int)sizeof(tn_real) };
+enum { WIDTH = VEC_BYTES / (int)sizeof(tn_real), LINE = 64 / (int)sizeof(tn_real) };
 
 typedef tn_real vec __attribute__((vector_size(VEC_BYTES)));
 typedef tn_real vec_in_memory __attribute__((vector_size(VEC_BYTES), aligned(sizeof(tn_real)), may_alias));

@@ -75,10 +75,10 @@ INLINE void run_group(const group *z, int n, int vecs, bool turned)
 
 typedef void group_fn(const group *z);
 
-#define GROUP(n)                                                                        \
-    static void group_##n(const group *z) { run_group(z, n, VECS_FOR(n, false), false); }      \
-    static void group_##n##_turned(const group *z) { run_group(z, n, VECS_FOR(n, true), true); }
-#define IN_TABLE(n) [n - 1] = {group_##n, group_##n##_turned},
+#define GROUP_OF(n)                                                                              \
+    static void TN_K(group_##n)(const group *z) { run_group(z, n, VECS_FOR(n, false), false); } \
+    static void TN_K(group_##n##_turned)(const group *z) { run_group(z, n, VECS_FOR(n, true), true); }
+#define IN_TABLE(n) [n - 1] = {TN_K(group_##n), TN_K(group_##n##_turned)},
 #define UP_TO_8(f)  f(1) f(2) f(3) f(4) f(5) f(6) f(7) f(8)
 #if defined __AVX512F__
 #define EACH_N(f) UP_TO_8(f) f(9) f(10) f(11) f(12)
@@ -86,7 +86,7 @@ typedef void group_fn(const group *z);
 #define EACH_N(f) UP_TO_8(f)
 #endif
 
-EACH_N(GROUP)
+EACH_N(GROUP_OF)
 static group_fn *const groups[GROUP_MOST][2] = {EACH_N(IN_TABLE)};
 
 /* done rows, in groups of rows. */

@@ -100,7 +100,6 @@ INLINE void turn_4x4(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx)
 /* to[p * ld + i] = x[i * ldx + p] for i < rows, p < k. more: the next rows will be turned too. */
 INLINE void turn_rows(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx, int rows, int64_t k, bool more)
 {
-    enum { LINE = 64 / (int)sizeof(tn_real) };
     int64_t p = 0;
     for (; p + 4 <= k; p += 4) {
         for (int64_t r = rows; more && p % LINE == 0 && r < 2 * rows; r++) __builtin_prefetch(x + r * ldx + p);
