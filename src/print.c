@@ -167,7 +167,7 @@ static int64_t count_shown(const printer *p)
 }
 
 /* The k-th number that is shown. */
-static tn_real at(const printer *p, int64_t k)
+static tn_real number_at(const printer *p, int64_t k)
 {
     int64_t offset = 0, stride = 1;
     for (int axis = p->x->rank - 1; axis >= 0; axis--) {
@@ -182,7 +182,7 @@ static void choose_notation(printer *p)
 {
     tn_real most = 0, least = 0;
     for (int64_t k = 0, n = count_shown(p); k < n; k++) {
-        tn_real x = at(p, k), size = x < 0 ? -x : x;
+        tn_real x = number_at(p, k), size = x < 0 ? -x : x;
         if (!isfinite(x) || x == 0) continue;
         if (size > most) most = size;
         if (least == 0 || size < least) least = size;
@@ -216,7 +216,7 @@ static void measure(printer *p)
     int nonfinite = 0; /* the longest of nan, inf, -inf */
     choose_notation(p);
     for (int64_t k = 0, n = count_shown(p); k < n; k++) {
-        tn_real x = at(p, k);
+        tn_real x = number_at(p, k);
         if (isfinite(x)) measure_finite(p, x);
         else nonfinite = larger(nonfinite, isinf(x) && x < 0 ? 4 : 3);
     }
@@ -267,7 +267,7 @@ static void print_row(printer *p, int64_t k)
     p->used = p->skip = p->x->rank; /* the brackets and spaces that stand before it */
     for (int64_t i = 0, n = shown(p, axis); i < n; i++) {
         if (is_cut(p, axis) && i == EDGE) add_word(p, "...", false);
-        put_word(p, word, at(p, k + i));
+        put_word(p, word, number_at(p, k + i));
         add_word(p, word, i == n - 1);
     }
     fwrite(p->line + p->skip, 1, (size_t)(p->used - p->skip), p->to);

@@ -135,7 +135,7 @@ static double centred_dot(int64_t n, const tn_real *x, tn_real mean, const tn_re
 
 /* ---- forward ----------------------------------------------------------------------------------------------------- */
 
-static void add_values(const pass *p, const tn_real *x)
+static void add_to_sums(const pass *p, const tn_real *x)
 {
     for (int64_t b = 0; b < p->s.batch; b++)
         if (p->s.inner == 1)
@@ -177,7 +177,7 @@ static void take_batch_statistics(const pass *p, double eps)
     const tn_real *x = p->y->in[X]->data;
     const double n = p->s.n ? (double)p->s.n : 1;
     zero_sums(p);
-    add_values(p, x);
+    add_to_sums(p, x);
     for (int64_t c = p->begin; c < p->end; c++) p->mean[c] = (tn_real)(p->sum[c] / n);
     add_squares(p, x);
     for (int64_t c = p->begin; c < p->end; c++) {
@@ -261,7 +261,7 @@ static void backward_channels(int64_t begin, int64_t end, void *arg)
     const pass p = part(arg, begin, end);
     const bool training = ((const tn_batch_norm_options *)p.y->attr)->training;
     zero_sums(&p);
-    add_values(&p, p.g);
+    add_to_sums(&p, p.g);
     add_products(&p, p.y->in[X]->data);
     if (!p.gx) return;
     for (int64_t c = begin; c < end; c++) {

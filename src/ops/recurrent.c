@@ -97,7 +97,7 @@ static void lstm_row_grad(const row *w)
     if (w->dx) tn__put(w->first, 4 * n, w->d, w->dx);
 }
 
-static const cell gru = {3, 1, 4, gru_row, gru_row_grad}, lstm = {4, 2, 4, lstm_row, lstm_row_grad};
+static const cell gru_cell = {3, 1, 4, gru_row, gru_row_grad}, lstm_cell = {4, 2, 4, lstm_row, lstm_row_grad};
 
 /* ---- shape --------------------------------------------------------------------------------------------------------- */
 
@@ -378,18 +378,18 @@ static tn_tensor *sample_of(tn_tape *t, int k, const cell *c, const tn_op *op)
     static tn_tensor *f##_sample(tn_tape *t, int k); \
     const tn_op tn__op_##f = {.name = #f, .n_in = 4, .attr_size = sizeof(attributes), .shape = recurrent_shape, \
                               .forward = recurrent_forward, .backward = recurrent_backward, .sample = f##_sample}; \
-    static tn_tensor *f##_sample(tn_tape *t, int k) { return sample_of(t, k, &f, &tn__op_##f); }
+    static tn_tensor *f##_sample(tn_tape *t, int k) { return sample_of(t, k, &f##_cell, &tn__op_##f); }
 OP(gru)
 OP(lstm)
 
 tn_tensor *tn_gru(tn_tape *t, tn_tensor *x, tn_tensor *state, tn_tensor *weight, tn_tensor *bias, tn_ids lengths)
 {
-    const attributes attr = {&gru, lengths};
+    const attributes attr = {&gru_cell, lengths};
     return tn_apply(t, &tn__op_gru, 4, (tn_tensor *[]){x, state, weight, bias}, &attr);
 }
 
 tn_tensor *tn_lstm(tn_tape *t, tn_tensor *x, tn_tensor *state, tn_tensor *weight, tn_tensor *bias, tn_ids lengths)
 {
-    const attributes attr = {&lstm, lengths};
+    const attributes attr = {&lstm_cell, lengths};
     return tn_apply(t, &tn__op_lstm, 4, (tn_tensor *[]){x, state, weight, bias}, &attr);
 }

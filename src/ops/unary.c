@@ -296,15 +296,15 @@ const tn_op tn__op_clamp = {.name = "clamp", .n_in = 1, .attr_size = sizeof(numb
                             .forward = clamp_forward, .backward = clamp_backward, .sample = clamp_sample};
 
 /* The exponents that people use most need no logarithm. */
-static inline tn_real pow_value(element e) { return TN__M(pow)(e.x, e.a); }
-static inline tn_real pow_slope(element e)
+static inline tn_real power_value(element e) { return TN__M(pow)(e.x, e.a); }
+static inline tn_real power_slope(element e)
 {
     return e.a == 0 ? 0 : e.dy * (e.a * TN__M(pow)(e.x, e.a - 1)); /* 0 even where x^-1 is infinite */
 }
 static inline tn_real cube_value(element e) { return e.x * e.x * e.x; }
 static inline tn_real cube_slope(element e) { return e.dy * (3 * (e.x * e.x)); }
 
-VALUE(pow) SLOPE(pow)
+VALUE(power) SLOPE(power)
 VALUE(cube) SLOPE(cube)
 
 static void pow_number_forward(tn_tensor *y)
@@ -314,7 +314,7 @@ static void pow_number_forward(tn_tensor *y)
     else if (exponent == 3) cube_forward(y);
     else if (exponent == 0.5) sqrt_forward(y);
     else if (exponent == -1) reciprocal_forward(y);
-    else pow_forward(y);
+    else power_forward(y);
 }
 
 static void pow_number_backward(tn_tensor *y)
@@ -324,7 +324,7 @@ static void pow_number_backward(tn_tensor *y)
     else if (exponent == 3) cube_backward(y);
     else if (exponent == 0.5) sqrt_backward(y);
     else if (exponent == -1) reciprocal_backward(y);
-    else pow_backward(y);
+    else power_backward(y);
 }
 
 static tn_tensor *pow_number_sample(tn_tape *t, int k)
