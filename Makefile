@@ -1,6 +1,7 @@
 # make            the libraries (build/) and the programs (examples/)
 # make run        trains examples/classify on the bundled text and labels some sentences
 # make test       builds and runs every test           make test SAN=1   under ASan and UBSan
+# make dist       the library as two files, build/dist/tarn.h and tarn.c     make test-dist   the tests on them
 # make bench      tarn beside its peers, about 10 minutes; BENCH="gemm gpt" runs those parts
 # make faults     memory, files and threads that fail, at every call of a whole life; in make test too
 # make killed     stops and kills a training at 200 moments: each time it goes on to the same bytes
@@ -28,6 +29,8 @@ LIBS := -lm -lpthread
 ifdef SAN
 B      := build/san
 CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+else ifdef DIST
+B      := build/dist
 else
 B      := build
 endif
@@ -54,8 +57,9 @@ TEXT     := $(wildcard examples/text/*.c)
 PROGRAMS := $(patsubst %.c,%,$(wildcard examples/*.c))
 TESTS    := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 
-objects_of = $(patsubst %.c,$(B)/$1/%.o,$(ENGINE) $(LAYERS)) \
-             $(foreach isa,$(ISA),$(patsubst %.c,$(B)/$1/%.$(isa).o,$(KERNELS)))
+objects_of = $(if $(DIST),$(B)/$1/tarn.o,$(parts_of))
+parts_of = $(patsubst %.c,$(B)/$1/%.o,$(ENGINE) $(LAYERS)) \
+           $(foreach isa,$(ISA),$(patsubst %.c,$(B)/$1/%.$(isa).o,$(KERNELS)))
 
 LIB   := $(B)/libtarn.a
 LIB64 := $(B)/libtarn64.a
@@ -72,6 +76,9 @@ help:
 # ---- libraries -------------------------------------------------------------------------------------------------------
 
 define variant
+$(B)/$1/tarn.o: $(B)/tarn.c
+	@mkdir -p $$(@D)
+	$(Q)$$(CC) -O2 $$(FLAGS_$1) -c $$< -o $$@
 # only src sees the private headers
 $(B)/$1/src/%.o: src/%.c
 	@mkdir -p $$(@D)
@@ -110,7 +117,7 @@ $(SO): $(call objects_of,float)
 
 # ---- programs --------------------------------------------------------------------------------------------------------
 
-ifndef SAN
+ifeq ($(SAN)$(DIST),)
 examples/%: $(B)/float/examples/%.o $(B)/float/libtext.a $(LIB)
 	@echo $@
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
@@ -175,14 +182,26 @@ killed: $(B)/float/tests/killed
 
 test: tools
 	@$(MAKE) --no-print-directory test-programs
-	@B=$(B) SAN=$(SAN) tests/run.sh $(TEST_PROGRAMS)
+	@B=$(B) SAN=$(SAN)$(DIST) tests/run.sh $(TEST_PROGRAMS)
 
 .PHONY: test-programs
-test-programs: $(TEST_PROGRAMS) $(if $(SAN),,all $(B)/float/tests/killed)
+test-programs: $(TEST_PROGRAMS) $(if $(SAN)$(DIST),,all $(B)/float/tests/killed)
 
 .PHONY: faults
 faults: $(FAULTY:%=$(B)/float/tests/%)
 	@for test in $^; do $$test || exit 1; done
+
+# ---- two files -------------------------------------------------------------------------------------------------------
+
+.PHONY: dist test-dist
+dist: build/dist/tarn.c
+build/dist/tarn.c: tests/dist.py $(wildcard include/tarn/*.h src/*.[ch] src/*/*.[ch] nn/*.c optim/*.c)
+	@echo build/dist/tarn.h $@
+	$(Q)$(PYTHON) tests/dist.py build/dist
+
+test-dist: dist examples/classify
+	@$(MAKE) --no-print-directory DIST=1 test
+	@tests/dist.sh
 
 # ---- every float through every elementary function -------------------------------------------------------------------
 
