@@ -54,7 +54,9 @@ KERNELS  := $(filter-out src/kernels/dispatch.c,$(wildcard src/kernels/*.c))
 ENGINE   := $(wildcard src/*.c src/ops/*.c) $(wildcard src/kernels/dispatch.c)
 LAYERS   := $(wildcard nn/*.c optim/*.c)
 TEXT     := $(wildcard examples/text/*.c)
-PROGRAMS := $(patsubst %.c,%,$(wildcard examples/*.c))
+# the programs stand beside their sources, but for builds of another kind
+P        := $(if $(filter build,$B),,$B/)
+PROGRAMS := $(patsubst %.c,$P%,$(wildcard examples/*.c))
 TESTS    := $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 
 objects_of = $(if $(DIST),$(B)/$1/tarn.o,$(parts_of))
@@ -117,11 +119,10 @@ $(SO): $(call objects_of,float)
 
 # ---- programs --------------------------------------------------------------------------------------------------------
 
-ifeq ($(SAN)$(DIST),)
-examples/%: $(B)/float/examples/%.o $(B)/float/libtext.a $(LIB)
+$Pexamples/%: $(B)/float/examples/%.o $(B)/float/libtext.a $(LIB)
 	@echo $@
+	@mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
-endif
 
 run: examples/classify
 	examples/classify
@@ -133,7 +134,7 @@ CHECK_LIBS   = $(shell pkg-config --libs check)
 TEST_PROGRAMS := $(foreach type,float double,$(TESTS:%=$(B)/$(type)/tests/%))
 
 define test_variant
-$(B)/$1/tests/%.o: tests/%.c | tools
+$(B)/$1/tests/%.o: tests/%.c | $(if $(RUN),,tools)
 	@mkdir -p $$(@D)
 	$(Q)$$(CC) $$(ALL) $$(FLAGS_$1) -Isrc -I. $$(CHECK_CFLAGS) -c $$< -o $$@
 
@@ -180,9 +181,9 @@ $(B)/float/tests/killed: $(B)/float/tests/killed.o $(B)/float/examples/classify.
 killed: $(B)/float/tests/killed
 	@B=$(B) sh tests/check_killed.sh
 
-test: tools
+test: $(if $(RUN),,tools)
 	@$(MAKE) --no-print-directory test-programs
-	@B=$(B) SAN=$(SAN)$(DIST) tests/run.sh $(TEST_PROGRAMS)
+	@B=$(B) RUN="$(RUN)" tests/run.sh $(TEST_PROGRAMS)
 
 .PHONY: test-programs
 test-programs: $(TEST_PROGRAMS) $(if $(SAN)$(DIST),,all $(B)/float/tests/killed)
@@ -199,9 +200,17 @@ build/dist/tarn.c: tests/dist.py $(wildcard include/tarn/*.h src/*.[ch] src/*/*.
 	@echo build/dist/tarn.h $@
 	$(Q)$(PYTHON) tests/dist.py build/dist
 
-test-dist: dist examples/classify
+test-dist: dist all
 	@$(MAKE) --no-print-directory DIST=1 test
 	@tests/dist.sh
+
+# ---- other machines, other C libraries ----------------------------------------------------------------------------------
+
+.PHONY: test-aarch64 test-musl
+test-aarch64:
+	@tests/tools.sh aarch64
+	@$(MAKE) --no-print-directory B=build/aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar RUN=qemu-aarch64 \
+	  CHECK_CFLAGS= CHECK_LIBS="-L/usr/lib/aarch64-linux-gnu -lcheck_pic -lsubunit -lrt" test
 
 # ---- every float through every elementary function -------------------------------------------------------------------
 

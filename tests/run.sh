@@ -20,10 +20,10 @@ count() { # name, exit status, output file
 }
 
 for program; do
-    "$program" > "$program.out" 2>&1
+    $RUN "$program" > "$program.out" 2>&1
     count "$program" $? "$program.out"
 done
-[ -n "$SAN" ] || for script in tests/check_*.sh; do
+[ "$B" != build ] || for script in tests/check_*.sh; do
     [ -e "$script" ] || continue
     out=$B/$(basename "$script").out
     sh "$script" > "$out" 2>&1

@@ -1,16 +1,20 @@
 #!/bin/sh
-# Sees to the tools that a target needs: installs them by apt as root, else says what to type. usage: tools.sh check|lint|docs|picture
+# Sees to the tools that a target needs: installs them by apt as root, else says what to type. usage: tools.sh check|lint|docs|picture|aarch64|musl
 case $1 in
 check) packages="check pkg-config"; found() { pkg-config --exists check; } ;;
 lint) packages="gcc g++ clang cppcheck"
     found() { command -v gcc && command -v g++ && command -v clang && command -v cppcheck; } ;;
 picture) packages="graphviz"; found() { command -v dot; } ;;
+aarch64) packages="gcc-aarch64-linux-gnu qemu-user check:arm64" architecture=arm64
+    found() { command -v aarch64-linux-gnu-gcc && command -v qemu-aarch64 && [ -e /usr/lib/aarch64-linux-gnu/libcheck_pic.a ]; } ;;
+musl) packages="musl-tools"; found() { command -v musl-gcc; } ;;
 docs) packages="doxygen"; found() { command -v doxygen; } ;;
-*) echo "usage: tools.sh check|lint|docs|picture" >&2; exit 2 ;;
+*) echo "usage: tools.sh check|lint|docs|picture|aarch64|musl" >&2; exit 2 ;;
 esac
 found >/dev/null 2>&1 && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     echo "installing $packages" >&2
+    [ -z "$architecture" ] || dpkg --add-architecture "$architecture"
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $packages; } >/dev/null || exit 1
     found >/dev/null 2>&1 && exit 0
 fi
