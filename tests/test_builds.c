@@ -72,7 +72,8 @@ static void compare(const tn_op *op, int sample, char what, const tn_real *x, in
 START_TEST(float_and_double_agree)
 {
     char command[4200];
-    snprintf(command, sizeof command, "'%s' dump", other_build);
+    const char *run = getenv("RUN"); /* what runs programs of another machine */
+    snprintf(command, sizeof command, "%s '%s' dump", run ? run : "", other_build);
     FILE *pipe = popen(command, "r");
     ck_assert_ptr_nonnull(pipe);
     visit_all(compare, pipe);
