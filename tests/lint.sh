@@ -24,6 +24,9 @@ for h in include/tarn/*.h; do
     clang++ -std=c++11 -Wall -Wextra -Wpedantic -Werror -Wno-pragma-once-outside-header -Iinclude -fsyntax-only -x c++ "$h" \
         || fail "C++ $h"
 done
+for cxx in g++ clang++; do
+    $cxx -std=c++11 -Wall -Wextra -Wpedantic -Wshadow -Werror -Iinclude -fsyntax-only examples/*.cpp || fail "$cxx examples"
+done
 cppcheck --quiet --std=c11 --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
     --suppress=missingIncludeSystem -Iinclude -Isrc -D__x86_64__ src nn optim examples || fail cppcheck
 [ $status = 0 ] && echo "lint: clean"
