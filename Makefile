@@ -262,6 +262,10 @@ picture: $(LIB)
 # ---- installing ------------------------------------------------------------------------------------------------------
 
 DEST := $(DESTDIR)$(PREFIX)
+# name, number type, what a program links even with no static in its options (there is no libtarn64.so), options
+pkg_config = printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: $1' \
+  'Description: minimal autograd tensors in C11, of $2' 'Version: $(VERSION)' 'Libs: -L$${libdir} -l$1$3' \
+  'Libs.private: -lm -lpthread' 'Cflags: -I$${includedir}$4' > $(DEST)/lib/pkgconfig/$1.pc
 install: $(LIB) $(LIB64) $(SO)
 	mkdir -p $(DEST)/include/tarn $(DEST)/lib/pkgconfig
 	install -m 644 include/tarn/*.h $(DEST)/include/tarn
@@ -269,9 +273,8 @@ install: $(LIB) $(LIB64) $(SO)
 	install -m 755 $(SO) $(DEST)/lib
 	$(Q)ln -sf libtarn.so.$(VERSION) $(DEST)/lib/libtarn.so.$(SOVERSION)
 	$(Q)ln -sf libtarn.so.$(SOVERSION) $(DEST)/lib/libtarn.so
-	printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: tarn' \
-	  'Description: minimal autograd tensors in C11' 'Version: $(VERSION)' 'Libs: -L$${libdir} -ltarn' \
-	  'Libs.private: -lm -lpthread' 'Cflags: -I$${includedir}' > $(DEST)/lib/pkgconfig/tarn.pc
+	$(call pkg_config,tarn,float,,)
+	$(call pkg_config,tarn64,double, -lm -lpthread, -DTN_DOUBLE)
 
 clean:
 	rm -rf build $(PROGRAMS)
