@@ -88,8 +88,12 @@ def own_names(text):
 
 def renamed(text, names, to):
     """text with other names for these, wherever they are not a member's, in a comment or in a string."""
-    token = rf'"(?:\\.|[^"\\\n])*"|/\*.*?\*/|(?:\.|->)\s*\w+|\b(?:{"|".join(sorted(names))})\b'
-    return re.sub(token, lambda m: to.format(m[0]) if m[0] in names else m[0], text, flags=re.S) if names else text
+    if not names:
+        return text
+    text = re.sub(r"\b(?:struct|union)\b[^;{}()]*{[^{}]*}", # a member's declaration
+                  lambda m: re.sub(r"\b\w+(?=\)\(|(?:\[[^]]*\])*\s*[;,])", "\1\\g<0>", m[0]), text)
+    token = rf'\x01\w+|"(?:\\.|[^"\\\n])*"|/\*.*?\*/|(?:\.|->)\s*\w+|\b(?:{"|".join(sorted(names))})\b'
+    return re.sub(token, lambda m: to.format(m[0]) if m[0] in names else m[0], text, flags=re.S).replace("\1", "")
 
 
 def forgotten(text):
