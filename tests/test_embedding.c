@@ -30,7 +30,7 @@ static double row_norm(const tn_real *row, double p)
     double sum = 0;
     for (int d = 0; d < WIDTH; d++) {
         double x = fabs((double)row[d]);
-        sum = isinf(p) ? fmax(sum, x) : sum + pow(x, p);
+        sum = !isinf(p) ? sum + pow(x, p) : x > sum ? x : sum;
     }
     return isinf(p) ? sum : pow(sum, 1 / p);
 }

@@ -442,7 +442,7 @@ END_TEST
 static void plain_softmax(int64_t n, const tn_real *x, double *y, double *lse)
 {
     double max = -INFINITY, sum = 0;
-    for (int64_t i = 0; i < n; i++) max = fmax(max, (double)x[i]);
+    for (int64_t i = 0; i < n; i++) max = (double)x[i] > max ? (double)x[i] : max;
     for (int64_t i = 0; i < n; i++) sum += y[i] = exp((double)x[i] - max);
     for (int64_t i = 0; i < n; i++) y[i] /= sum;
     *lse = max + log(sum);
