@@ -2,6 +2,7 @@
 # make run        trains examples/classify on the bundled text and labels some sentences
 # make test       builds and runs every test           make test SAN=1   under ASan and UBSan
 # make dist       the library as two files, build/dist/tarn.h and tarn.c     make test-dist   the tests on them
+# make test-aarch64   cross-compiles, and runs the tests under qemu    make test-musl   the programs on another C library
 # make bench      tarn beside its peers, about 10 minutes; BENCH="gemm gpt" runs those parts
 # make faults     memory, files and threads that fail, at every call of a whole life; in make test too
 # make killed     stops and kills a training at 200 moments: each time it goes on to the same bytes
@@ -211,6 +212,13 @@ test-aarch64:
 	@tests/tools.sh aarch64
 	@$(MAKE) --no-print-directory B=build/aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar RUN=qemu-aarch64 \
 	  CHECK_CFLAGS= CHECK_LIBS="-L/usr/lib/aarch64-linux-gnu -lcheck_pic -lsubunit -lrt" test
+
+test-musl:
+	@tests/tools.sh musl
+	@$(MAKE) --no-print-directory B=build/musl CC=musl-gcc all
+	build/musl/examples/xor
+	build/musl/examples/classify train --quiet --model build/musl/m.safetensors examples/data/train.tsv
+	echo 'what the h3ll is this' | build/musl/examples/classify predict --model build/musl/m.safetensors
 
 # ---- every float through every elementary function -------------------------------------------------------------------
 
