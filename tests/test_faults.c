@@ -12,7 +12,7 @@
 
 /* ---- files ----------------------------------------------------------------------------------------------------- */
 
-static char folder[] = "/tmp/tarn-test-XXXXXX", texts_path[64], model_path[64], array_path[64];
+static char folder[] = "/tmp/tarn-test-XXXXXX", texts_path[64], model_path[64], array_path[64], state_path[64];
 static const char old[] = "the old file";
 
 static void write_text(const char *path, const char *text)
@@ -49,6 +49,7 @@ static void make_folder(void)
     snprintf(texts_path, sizeof texts_path, "%s/texts.tsv", folder);
     snprintf(model_path, sizeof model_path, "%s/model", folder);
     snprintf(array_path, sizeof array_path, "%s/array.npy", folder);
+    snprintf(state_path, sizeof state_path, "%s/state", folder);
     write_text(texts_path, "good\tthe cat sat on the mat\nbad\tno no never\ngood\t一隻貓坐在墊子上\nbad\tthe dog\n"
                            "good\ta mat is a mat\nbad\tnever say never\ngood\tcats and mats\nbad\t不要不要\n");
 }
@@ -58,6 +59,7 @@ static void drop_folder(void)
     remove(texts_path);
     remove(model_path);
     remove(array_path);
+    remove(state_path);
     rmdir(folder);
 }
 
@@ -292,6 +294,16 @@ static bool save_array(life *l)
     return tn_npy_save(l->net.words.weight, array_path, &l->err);
 }
 
+static bool save_state(life *l)
+{
+    return optim_save(l->optim, state_path, 0, NULL);
+}
+
+static bool load_state(life *l)
+{
+    return optim_load(l->optim, state_path);
+}
+
 static bool load_model(life *l, tn_file *f)
 {
     if (!f || !text_model_read(&l->text, f, model_path, &l->err)) return false;
@@ -450,9 +462,14 @@ static void live(rule *make, bytes *model)
     train(&a);
     run_save(&a, save, model_path);
     run_save(&a, save_array, array_path);
+    run_save(&a, save_state, state_path);
     run_end(&a);
-    life_begin(&b, NULL);
+    life_begin(&b, make);
     run(&b, load);
+    run(&b, begin_training);
+    b.net.out.bias->data[0] += 1; /* what the state's file says otherwise */
+    run(&b, load_state);
+    ck_assert_int_eq(optim_steps(b.optim), 3);
     run(&b, predict);
     run(&b, load_array);
     run_end(&b);

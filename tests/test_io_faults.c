@@ -20,7 +20,7 @@ int classify_main(int argc, char **argv);
 
 /* ---- files ----------------------------------------------------------------------------------------------------- */
 
-static char folder[] = "/tmp/tarn-test-XXXXXX", texts_path[64], model_path[64], output_path[64], errors_path[64];
+static char folder[] = "/tmp/tarn-test-XXXXXX", texts_path[64], model_path[64], output_path[64], errors_path[64], checkpoint_path[64];
 
 enum { MOST = 1 << 16, MODE = 0640 };
 
@@ -71,6 +71,7 @@ static void make_folder(void)
     snprintf(model_path, sizeof model_path, "%s/model", folder);
     snprintf(output_path, sizeof output_path, "%s/output", folder);
     snprintf(errors_path, sizeof errors_path, "%s/errors", folder);
+    snprintf(checkpoint_path, sizeof checkpoint_path, "%s/checkpoint", folder);
     ck_assert_uint_eq(strlen(texts.at), texts.n);
     write_whole(texts_path, &texts);
 }
@@ -81,6 +82,7 @@ static void drop_folder(void)
     remove(model_path);
     remove(output_path);
     remove(errors_path);
+    remove(checkpoint_path);
     rmdir(folder);
 }
 
@@ -311,7 +313,8 @@ typedef struct command {
 
 static char train_[] = "train", eval_[] = "eval", predict_[] = "predict", model_[] = "--model", quiet_[] = "--quiet";
 static char test_[] = "--test", epochs_[] = "--epochs", one_[] = "1", buckets_[] = "--buckets", fifty_[] = "50", json_[] = "--json";
-static char classify_[] = "classify", hidden_[] = "--hidden", dim_[] = "--dim";
+static char classify_[] = "classify", hidden_[] = "--hidden", dim_[] = "--dim", two_[] = "2", resume_[] = "--resume";
+static char checkpoint_[] = "--checkpoint", every_[] = "--checkpoint-every";
 
 static const command commands[] = {
     {"train", {classify_, train_, quiet_, epochs_, one_, buckets_, fifty_, dim_, one_, hidden_, one_, test_, texts_path, model_,
@@ -319,6 +322,10 @@ static const command commands[] = {
     {"eval", {classify_, eval_, model_, model_path, texts_path}, false},
     {"eval --json", {classify_, eval_, json_, model_, model_path, texts_path}, false},
     {"predict", {classify_, predict_, model_, model_path, texts_path}, false},
+    {"train --checkpoint", {classify_, train_, quiet_, epochs_, two_, buckets_, fifty_, dim_, one_, checkpoint_, checkpoint_path,
+                            every_, one_, model_, model_path, texts_path}, true},
+    {"train --resume", {classify_, train_, quiet_, epochs_, two_, buckets_, fifty_, dim_, one_, checkpoint_, checkpoint_path,
+                        resume_, model_, model_path, texts_path}, true},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -386,13 +393,28 @@ static void check_done_main(const command *c, const fault *f, const bytes *model
     ck_assert(same(&now, model));
 }
 
+static const command *const checkpointing = &commands[4], *const resuming = &commands[5];
+static bytes checkpoint; /* of a training that has ended: to go on is to save */
+
+/* A checkpoint, if there is one, is whole. */
+static void drop_checkpoint(void)
+{
+    if (access(checkpoint_path, F_OK)) return;
+    tn_file *file = tn_file_open(checkpoint_path, &err);
+    ck_no_error();
+    tn_file_close(file);
+    remove(checkpoint_path);
+}
+
 static bool run_faulty_main(const command *c, const fault *f, long n, const bytes *model, const bytes *output)
 {
     write_whole(model_path, c->saves ? &old : model);
     const int  entries = count_entries(folder), descriptors = count_entries("/proc/self/fd");
     const long blocks = fault_blocks();
     fault_set(f->call, n, f->error, f->on);
+    if (c == resuming) write_whole(checkpoint_path, &checkpoint);
     const int status = run_main(c);
+    drop_checkpoint();
     ck_assert_int_eq(count_entries(folder), entries);
     ck_assert_int_eq(count_entries("/proc/self/fd"), descriptors);
     ck_assert_int_eq(fault_blocks(), blocks);
@@ -409,10 +431,14 @@ START_TEST(a_file_of_classify)
     const fault   *f = &faults[_i % FAULTS];
     long           n = 1;
     tn_set_threads(1);
-    ck_assert_int_eq(run_main(&commands[0]), 0);
-    read_whole(model_path, &model);
+    ck_assert_int_eq(run_main(checkpointing), 0);
+    read_whole(checkpoint_path, &checkpoint);
+    if (c != resuming) drop_checkpoint();
+    if (!c->saves) ck_assert_int_eq(run_main(&commands[0]), 0);
     ck_assert_int_eq(run_main(c), 0);
+    read_whole(model_path, &model);
     read_whole(output_path, &output);
+    drop_checkpoint();
     while (run_faulty_main(c, f, n, &model, &output)) n++;
     ck_assert_int_gt(n, !c->saves && (f->call == FAULT_FSYNC || f->call == FAULT_RENAME || f->call == FAULT_CHMOD) ? 0 : 1);
 }
