@@ -19,10 +19,10 @@ count() { # name, exit status, output file
     cat "$3" >> "$log"
 }
 
-for program; do
-    $RUN "$program" > "$program.out" 2>&1
-    count "$program" $? "$program.out"
-done
+# as many at a time as there are processors
+export RUN
+printf '%s\n' "$@" | xargs -P "$(getconf _NPROCESSORS_ONLN)" -I@ sh -c '$RUN @ > @.out 2>&1; echo $? > @.status'
+for program; do count "$program" "$(cat "$program.status")" "$program.out"; done
 [ "$B" != build ] || for script in tests/check_*.sh; do
     [ -e "$script" ] || continue
     out=$B/$(basename "$script").out
