@@ -164,7 +164,7 @@ static inline double golden_largest(const golden_array *want)
 {
     double largest = 0;
     for (int64_t i = 0; i < want->n; i++) {
-        if (isfinite(want->value[i])) largest = fmax(largest, fabs(want->value[i]));
+        if (isfinite(want->value[i]) && fabs(want->value[i]) > largest) largest = fabs(want->value[i]);
     }
     return largest;
 }

@@ -59,7 +59,7 @@ static void compare(const tn_op *op, int sample, char what, const tn_real *x, in
     double largest = 0, *f = calloc((size_t)n + 1, sizeof *f);
     for (int64_t i = 0; i < n; i++) {
         ck_assert_int_eq(fscanf(pipe, " %la", &f[i]), 1);
-        largest = fmax(largest, fabs((double)x[i]));
+        largest = larger(largest, fabs((double)x[i]));
     }
     for (int64_t i = 0; i < n; i++)
         ck_assert_msg(fabs(f[i] - (double)x[i]) <= 1e-4 * (fabs((double)x[i]) + largest) + 1e-6, /* of what cancels */

@@ -148,7 +148,7 @@ static void assert_bounds(const tn_tensor *x, double bound)
 {
     double largest = 0, sum = 0;
     for (int64_t i = 0; i < x->n; i++) {
-        largest = fmax(largest, fabs((double)x->data[i]));
+        largest = larger(largest, fabs((double)x->data[i]));
         sum += (double)x->data[i];
     }
     ck_assert_double_le(largest, bound);

@@ -45,7 +45,7 @@ START_TEST(starts)
         double largest = 0;
         ck_assert_str_eq(x->name, names[i]);
         ck_assert_int_eq(x->size[0], l->gates * 16);
-        for (int64_t k = 0; k < x->n; k++) largest = fmax(largest, fabs((double)x->data[k]));
+        for (int64_t k = 0; k < x->n; k++) largest = larger(largest, fabs((double)x->data[k]));
         ck_assert(largest <= 0.25 && largest > 0.2);
     }
     ck_assert_int_eq(r.weight_ih->size[1], 7);

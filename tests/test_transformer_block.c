@@ -17,7 +17,7 @@ static tn_tensor *random_of(tn_dims shape)
 static double largest(const tn_tensor *x)
 {
     double most = 0;
-    for (int64_t i = 0; i < x->n; i++) most = fmax(most, fabs((double)x->data[i]));
+    for (int64_t i = 0; i < x->n; i++) most = larger(most, fabs((double)x->data[i]));
     return most;
 }
 
