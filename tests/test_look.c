@@ -68,7 +68,7 @@ START_TEST(draws_the_tape)
     tn_freeze(k, true);
     tn_tape_begin(t, TN_GRAD);
     tn_tensor *x = tn_input(t, TN_DIMS(2, 3), NULL, true), *c = tn_const(t, TN_DIMS(3), one);
-    tn_tensor *y = tn_add(t, tn_mul(t, x, w), tn_mul(t, c, w));
+    tn_tensor *second = tn_mul(t, c, w), *y = tn_add(t, tn_mul(t, x, w), second); /* in this order everywhere */
     tn_sum(t, tn_mul(t, tn_mul(t, y, k), b), TN_ALL, false);
     ck_no_error();
     FILE *f = start();
