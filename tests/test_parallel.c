@@ -67,6 +67,7 @@ END_TEST
 
 START_TEST(after_a_fork)
 {
+    if (is_emulated()) return;
     atomic_llong sum = 0;
     tn_set_threads(3);
     tn_parallel_for(1000, 10, add_one, &sum);

@@ -326,6 +326,7 @@ static void train_in_child(const model *m, const char *isa, int number)
 
 START_TEST(after_a_fork)
 {
+    if (is_emulated()) return;
     tn_set_threads(3);
     ck_assert(train(&models[_i], in_folder(0).text));
     train_in_child(&models[_i], NULL, 1);

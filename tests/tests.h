@@ -15,6 +15,13 @@ static inline double larger(double a, double b)
     return a > b ? a : b;
 }
 
+/* Does another program run this one? qemu's user mode aborts in a fork's child that makes threads. */
+static inline bool is_emulated(void)
+{
+    const char *run = getenv("RUN");
+    return run && *run;
+}
+
 /* The built-in ops, read off the built library; ends with NULL. */
 extern const tn_op *const tests_builtin_ops[];
 
