@@ -1,5 +1,5 @@
 /* test_attention.c: attention beside the ops that it stands for, on lengths of several blocks; and what it refuses. */
-#include "tests.h"
+#include "misuse.h"
 
 enum { BATCH = 2, HEADS = 2, HEAD = 16, DIM = HEADS * HEAD, LENGTH = 150 };
 
@@ -88,9 +88,6 @@ static tn_attention_options with(int64_t heads, double scale)
 #define Q of(TN_DIMS(2, 3, 4))
 #define K of(TN_DIMS(2, 5, 4))
 
-#define MISUSE(name, call) \
-    static void name(void) { (void)(call); }
-
 MISUSE(no_q, tn_attention(t, NULL, NULL, NULL, NULL, with(1, 0)))
 MISUSE(only_k, tn_attention(t, Q, K, NULL, NULL, with(1, 0)))
 MISUSE(only_v, tn_attention(t, Q, NULL, K, NULL, with(1, 0)))
@@ -107,11 +104,7 @@ MISUSE(mask_size, tn_attention(t, Q, K, K, tn_detach(t, of(TN_DIMS(3, 4))), with
 MISUSE(mask_rank, tn_attention(t, Q, K, K, tn_detach(t, of(TN_DIMS(1, 2, 1, 3, 5))), with(1, 0)))
 MISUSE(mask_grad, tn_attention(t, Q, K, K, of(TN_DIMS(3, 5)), with(1, 0)))
 
-static const struct misuse {
-    void      (*call)(void);
-    tn_code     code;
-    const char *text;
-} misuses[] = {
+static const misuse misuses[] = {
     {no_q, TN_EUSAGE, "attention: input 0 is NULL, and no earlier error says why" UNMADE},
     {only_k, TN_EUSAGE, "attention: k and v come both, or neither of them"},
     {only_v, TN_EUSAGE, "attention: k and v come both, or neither of them"},
@@ -131,18 +124,16 @@ static const struct misuse {
 };
 enum { N_MISUSES = sizeof misuses / sizeof *misuses };
 
-START_TEST(misuse)
+START_TEST(misused)
 {
-    tn_tape_begin(t, TN_GRAD);
-    misuses[_i].call();
-    ck_error(misuses[_i].code, misuses[_i].text);
+    check_misuse(&misuses[_i]);
 }
 END_TEST
 
 static void add(TCase *c)
 {
     tcase_add_loop_test(c, beside_plain, 0, 16);
-    tcase_add_loop_test(c, misuse, 0, N_MISUSES);
+    tcase_add_loop_test(c, misused, 0, N_MISUSES);
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /* test_recurrent.c: GRU and LSTM: states that are handed on, sequences that end early, the same bits however the batch is
  * cut; and what they refuse. */
-#include "tests.h"
+#include "misuse.h"
 
 enum { BATCH = 37, STEPS = 6, IN = 5, HIDDEN = 20 };
 
@@ -185,32 +185,25 @@ static const int32_t zero[] = {2, 0}, beyond[] = {5, 1};
 #define WEIGHT TN_DIMS(6, 2)
 #define BIAS TN_DIMS(6)
 
-#define MISUSE(name, call) \
-    static void name(void) { ck_assert_ptr_null(call); }
+MISUSE(gates, ck_assert_ptr_null(gru_on(TN_DIMS(4, 2, 7), STATE, WEIGHT, BIAS, all)))
+MISUSE(flat, ck_assert_ptr_null(gru_on(TN_DIMS(4, 6), STATE, WEIGHT, BIAS, all)))
+MISUSE(no_step, ck_assert_ptr_null(gru_on(TN_DIMS(0, 2, 6), STATE, WEIGHT, BIAS, all)))
+MISUSE(state, ck_assert_ptr_null(gru_on(X, TN_DIMS(3, 2), WEIGHT, BIAS, all)))
+MISUSE(weight, ck_assert_ptr_null(gru_on(X, STATE, TN_DIMS(2, 6), BIAS, all)))
+MISUSE(bias, ck_assert_ptr_null(gru_on(X, STATE, WEIGHT, TN_DIMS(2), all)))
+MISUSE(two_states, ck_assert_ptr_null(lstm_on(TN_DIMS(4, 3, 8), TN_DIMS(3, 2))))
+MISUSE(lstm_gates, ck_assert_ptr_null(lstm_on(TN_DIMS(4, 3, 6), TN_DIMS(2, 3, 2))))
+MISUSE(count_lengths, ck_assert_ptr_null(gru_on(X, STATE, WEIGHT, BIAS, (tn_ids){zero, 1})))
+MISUSE(null_lengths, ck_assert_ptr_null(gru_on(X, STATE, WEIGHT, BIAS, (tn_ids){NULL, 2})))
+MISUSE(length_of_zero, ck_assert_ptr_null(gru_on(X, STATE, WEIGHT, BIAS, (tn_ids){zero, 2})))
+MISUSE(length_beyond, ck_assert_ptr_null(gru_on(X, STATE, WEIGHT, BIAS, (tn_ids){beyond, 2})))
+MISUSE(layer_x, ck_assert_ptr_null(layer_on(&layers[0], of(TN_DIMS(2, 4, 6)), NULL)))
+MISUSE(layer_flat, ck_assert_ptr_null(layer_on(&layers[1], of(TN_DIMS(4, 3)), NULL)))
+MISUSE(layer_state, ck_assert_ptr_null(layer_on(&layers[1], of(TN_DIMS(2, 4, 3)), of(TN_DIMS(2, 2)))))
+MISUSE(layer_null, ck_assert_ptr_null(layer_on(&layers[1], NULL, NULL)))
+MISUSE(mask_beyond, ck_assert_ptr_null(nn_length_mask(t, (tn_ids){beyond, 2}, 4)))
 
-MISUSE(gates, gru_on(TN_DIMS(4, 2, 7), STATE, WEIGHT, BIAS, all))
-MISUSE(flat, gru_on(TN_DIMS(4, 6), STATE, WEIGHT, BIAS, all))
-MISUSE(no_step, gru_on(TN_DIMS(0, 2, 6), STATE, WEIGHT, BIAS, all))
-MISUSE(state, gru_on(X, TN_DIMS(3, 2), WEIGHT, BIAS, all))
-MISUSE(weight, gru_on(X, STATE, TN_DIMS(2, 6), BIAS, all))
-MISUSE(bias, gru_on(X, STATE, WEIGHT, TN_DIMS(2), all))
-MISUSE(two_states, lstm_on(TN_DIMS(4, 3, 8), TN_DIMS(3, 2)))
-MISUSE(lstm_gates, lstm_on(TN_DIMS(4, 3, 6), TN_DIMS(2, 3, 2)))
-MISUSE(count_lengths, gru_on(X, STATE, WEIGHT, BIAS, (tn_ids){zero, 1}))
-MISUSE(null_lengths, gru_on(X, STATE, WEIGHT, BIAS, (tn_ids){NULL, 2}))
-MISUSE(length_of_zero, gru_on(X, STATE, WEIGHT, BIAS, (tn_ids){zero, 2}))
-MISUSE(length_beyond, gru_on(X, STATE, WEIGHT, BIAS, (tn_ids){beyond, 2}))
-MISUSE(layer_x, layer_on(&layers[0], of(TN_DIMS(2, 4, 6)), NULL))
-MISUSE(layer_flat, layer_on(&layers[1], of(TN_DIMS(4, 3)), NULL))
-MISUSE(layer_state, layer_on(&layers[1], of(TN_DIMS(2, 4, 3)), of(TN_DIMS(2, 2))))
-MISUSE(layer_null, layer_on(&layers[1], NULL, NULL))
-MISUSE(mask_beyond, nn_length_mask(t, (tn_ids){beyond, 2}, 4))
-
-static const struct misuse {
-    void      (*call)(void);
-    tn_code     code;
-    const char *text;
-} misuses[] = {
+static const misuse misuses[] = {
     {gates, TN_ESHAPE, "gru: x is (4, 2, 7), it must be (steps, batch, 3 * hidden)"},
     {flat, TN_ESHAPE, "gru: x is (4, 6), it must be (steps, batch, 3 * hidden)"},
     {no_step, TN_ESHAPE, "gru: x is (0, 2, 6), it must have a step at least"},
@@ -226,16 +219,14 @@ static const struct misuse {
     {layer_x, TN_ESHAPE, "nn_gru \"rnn.weight_ih_l0\": x is (2, 4, 6), it must be (batch, steps, 3)"},
     {layer_flat, TN_ESHAPE, "nn_lstm \"rnn.weight_ih_l0\": x is (4, 3), it must be (batch, steps, 3)"},
     {layer_state, TN_ESHAPE, "lstm \"rnn\": state is (2, 2), for x (4, 2, 8) it must be (2, 2, 2)"},
-    {layer_null, TN_EUSAGE, "transpose: input 0 is NULL, and no earlier error says why: is a layer used before its _init?"},
+    {layer_null, TN_EUSAGE, "transpose: input 0 is NULL, and no earlier error says why" UNMADE},
     {mask_beyond, TN_EINDEX, "nn_length_mask: length 5 at position 0 is outside [0, 4]"},
 };
 enum { N_MISUSES = sizeof misuses / sizeof *misuses };
 
-START_TEST(misuse)
+START_TEST(misused)
 {
-    tn_tape_begin(t, TN_GRAD);
-    misuses[_i].call();
-    ck_error(misuses[_i].code, misuses[_i].text);
+    check_misuse(&misuses[_i]);
 }
 END_TEST
 
@@ -258,7 +249,7 @@ static void add(TCase *c)
     tcase_add_loop_test(c, lengths, 0, LAYERS);
     tcase_add_loop_test(c, no_gradient_behind_the_end, 0, LAYERS);
     tcase_add_loop_test(c, any_number_of_threads, 0, LAYERS);
-    tcase_add_loop_test(c, misuse, 0, N_MISUSES);
+    tcase_add_loop_test(c, misused, 0, N_MISUSES);
     tcase_add_test(c, a_mask);
 }
 
