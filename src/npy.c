@@ -1,11 +1,9 @@
 /* npy.c: one array in NumPy's .npy format (numpy.lib.format), in and out. */
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "infile.h"
 #include "outfile.h"
 #include "safetensors.h"
 
@@ -18,7 +16,7 @@ typedef struct npy {
     const char *path;
     tn_error   *err;
     int         fd;
-    int64_t     size;           /* of the file */
+    int64_t     size, place;    /* of the file, and of the next byte to read */
     char       *header;         /* its text, with a zero byte */
     const char *at;             /* the next character */
     char        descr[16];
@@ -32,13 +30,6 @@ typedef struct npy {
 static bool fail(const npy *p, tn_code code, const char *what)
 {
     return tn_fail(p->err, code, "load \"%s\": %s", p->path, what);
-}
-
-static bool fail_io(const npy *p, const char *what)
-{
-    char reason[128] = "unknown error";
-    strerror_r(errno, reason, sizeof reason);
-    return tn_fail(p->err, TN_EIO, "load \"%s\": cannot %s: %s", p->path, what, reason);
 }
 
 static bool fail_header(const npy *p, const char *wanted)
@@ -157,15 +148,12 @@ static bool check_header(npy *p, int64_t begin)
     return true;
 }
 
-static bool read_bytes(const npy *p, void *to, size_t n)
+static bool read_bytes(npy *p, void *to, size_t n)
 {
-    for (size_t done = 0; done < n;) {
-        ssize_t got = read(p->fd, (char *)to + done, n - done);
-        if (got == 0) return fail(p, TN_EFORMAT, "the file ends too early: no .npy file?");
-        if (got < 0 && errno != EINTR) return fail_io(p, "read");
-        if (got > 0) done += (size_t)got;
-    }
-    return true;
+    int64_t got = tn__in_read(p->fd, p->place, to, n);
+    if (got < 0) return fail(p, TN_EIO, tn__in_reason("read", (char[TN__REASON]){0}));
+    p->place += got;
+    return got == (int64_t)n || fail(p, TN_EFORMAT, "the file ends too early: no .npy file?");
 }
 
 /* Magic, version, the length of the header in 2 bytes (version 1) or 4, the header. */
@@ -219,15 +207,9 @@ static bool read_numbers(npy *p, tn_real *to)
 
 static bool open_file(npy *p)
 {
-    struct stat s;
     if (!p->path) return tn_fail(p->err, TN_EUSAGE, "load: the path is NULL");
-    do p->fd = open(p->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer is no reason to wait */
-    while (p->fd < 0 && errno == EINTR);
-    if (p->fd < 0) return fail_io(p, "open");
-    if (fstat(p->fd, &s)) return fail_io(p, "look at it");
-    if (!S_ISREG(s.st_mode)) return fail(p, TN_EIO, S_ISDIR(s.st_mode) ? "it is a directory" : "it is not a regular file");
-    p->size = (int64_t)s.st_size;
-    return true;
+    const char *wrong = tn__in_open(p->path, &p->fd, &p->size, (char[TN__REASON]){0});
+    return !wrong || fail(p, TN_EIO, wrong);
 }
 
 tn_tensor *tn_npy_load(tn_tape *t, const char *path)

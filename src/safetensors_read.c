@@ -1,11 +1,9 @@
 /* safetensors_read.c: opening a model file, and bringing its numbers into a params: all of them or none. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "infile.h"
 #include "safetensors.h"
 
 typedef long long ll;
@@ -14,26 +12,15 @@ enum { BLOCK = 1 << 15 }; /* bytes decoded at a time: a multiple of every width 
 
 /* ---- bytes ------------------------------------------------------------------------------------------------------- */
 
-static bool fail_io(const tn_file *f, const char *what)
-{
-    char reason[128] = "unknown error";
-    strerror_r(errno, reason, sizeof reason);
-    return tn__file_fail(f, TN_EIO, "cannot %s: %s", what, reason);
-}
-
 static bool read_bytes(const tn_file *f, int64_t at, void *to, size_t bytes)
 {
     if (f->fd < 0) {
         if (bytes) memcpy(to, f->bytes + at, bytes);
         return true;
     }
-    for (size_t done = 0; done < bytes;) {
-        ssize_t n = pread(f->fd, (char *)to + done, bytes - done, (off_t)(at + (int64_t)done));
-        if (n == 0) return tn__file_fail(f, TN_EIO, "byte %lld: the file became shorter meanwhile", at + (ll)done);
-        if (n < 0 && errno != EINTR) return fail_io(f, "read");
-        if (n > 0) done += (size_t)n;
-    }
-    return true;
+    int64_t n = tn__in_read(f->fd, at, to, bytes);
+    if (n < 0) return tn__file_fail(f, TN_EIO, "%s", tn__in_reason("read", (char[TN__REASON]){0}));
+    return n == (int64_t)bytes || tn__file_fail(f, TN_EIO, "byte %lld: the file became shorter meanwhile", (ll)(at + n));
 }
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
@@ -86,15 +73,8 @@ tn_file *tn__safetensors_parse(const void *bytes, size_t size, const char *path,
 
 static bool open_path(tn_file *f)
 {
-    struct stat s;
-    do f->fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer is no reason to wait */
-    while (f->fd < 0 && errno == EINTR);
-    if (f->fd < 0) return fail_io(f, "open");
-    if (fstat(f->fd, &s)) return fail_io(f, "look at it");
-    if (S_ISDIR(s.st_mode)) return tn__file_fail(f, TN_EIO, "it is a directory");
-    if (!S_ISREG(s.st_mode)) return tn__file_fail(f, TN_EIO, "it is not a regular file");
-    f->size = (int64_t)s.st_size;
-    return true;
+    const char *wrong = tn__in_open(f->path, &f->fd, &f->size, (char[TN__REASON]){0});
+    return !wrong || tn__file_fail(f, TN_EIO, "%s", wrong);
 }
 
 tn_file *tn_file_open(const char *path, tn_error *err)
