@@ -9,6 +9,7 @@ int classify_main(int argc, char **argv);
 #undef main
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>

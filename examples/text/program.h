@@ -1,0 +1,34 @@
+/* program.h: what the commands of examples/classify work with, and what several of them do. */
+#ifndef TEXT_PROGRAM_H
+#define TEXT_PROGRAM_H
+
+#include "classifier.h"
+#include "data.h"
+#include "metrics.h"
+#include "model_file.h"
+#include "options.h"
+
+typedef struct text_program {
+    text_options    options;
+    text_model      text; /* vocabulary, tokenizer's settings, labels */
+    text_classifier model;
+    tn_params      *ps;
+    tn_error       *err;
+    int             stopped; /* by this signal; 0: not */
+} text_program;
+
+/* The model file that the options name. Errors: those of text_model_read and tn_file_load; format: its table has not
+ * as many rows as its vocabulary and buckets. */
+bool text_program_load(text_program *p);
+
+/* The texts of n files as ids; learn: the vocabulary and the labels are made from them first. Says on the standard
+ * error how much was no UTF-8. Errors: those of text_corpus_read. */
+bool text_program_read(text_program *p, int n, char *const *paths, bool learn, text_data *data);
+
+/* What the model says about each text of data, beside what is true, as the options want it: a table or JSON. */
+bool text_program_report(text_program *p, text_data *data);
+
+/* Is what was written to the standard output there, as far as the system says? Io error: it is not. */
+bool text_program_flush(text_program *p);
+
+#endif

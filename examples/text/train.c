@@ -1,0 +1,236 @@
+/* train.c: the training of examples/classify's model. */
+#include "train.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tarn/tarn.h>
+
+#include "checkpoint.h"
+#include "progress.h"
+#include "signals.h"
+
+static optim *new_optim(tn_params *ps, text_rule rule, double lr)
+{
+    optim_sgd_options     sgd = optim_sgd_defaults();
+    optim_adam_options    adam = rule == TEXT_ADAMW ? optim_adamw_defaults() : optim_adam_defaults();
+    optim_adagrad_options adagrad = optim_adagrad_defaults();
+    optim_rmsprop_options rmsprop = optim_rmsprop_defaults();
+
+    sgd.lr = adam.lr = adagrad.lr = rmsprop.lr = lr;
+    switch (rule) {
+    case TEXT_SGD:
+        return optim_sgd(ps, sgd);
+    case TEXT_ADAM:
+        return optim_adam(ps, adam);
+    case TEXT_ADAMW:
+        return optim_adamw(ps, adam);
+    case TEXT_ADAGRAD:
+        return optim_adagrad(ps, adagrad);
+    case TEXT_RMSPROP:
+        return optim_rmsprop(ps, rmsprop);
+    case TEXT_SPARSE_ADAM:
+        return optim_sparse_adam(ps, adam);
+    }
+    return NULL;
+}
+
+/* What a training works with, and its own room. */
+typedef struct training {
+    tn_tape        *t;
+    optim          *opt;
+    tn_real        *weights; /* of the classes; NULL: all count the same */
+    int32_t        *answers; /* of a batch */
+    int64_t         room;
+    int64_t         batches, steps; /* in an epoch; in all */
+    double          loss;           /* the last finite one */
+    text_checkpoint checkpoint;
+    text_progress   progress;
+} training;
+
+/* The classes' weights: n / (classes * n of this class), as scikit-learn's "balanced". */
+static tn_real *balanced_weights(const text_data *data, int64_t classes, tn_error *err)
+{
+    tn_real *weights = calloc((size_t)classes, sizeof *weights);
+
+    if (!weights) {
+        tn_fail(err, TN_EMEMORY, "out of memory: no room for %lld classes", (long long)classes);
+        return NULL;
+    }
+    for (int64_t i = 0; i < data->n; i++) weights[data->labels[i]] += 1;
+    for (int64_t i = 0; i < classes; i++) weights[i] = (tn_real)data->n / ((tn_real)classes * weights[i]);
+    return weights;
+}
+
+/* What is left to do is told from where it begins. */
+static void begin_progress(training *tr, const text_options *o, const text_data *data)
+{
+    const int64_t done = optim_steps(tr->opt);
+    const double  left = 1 - (double)done / (double)tr->steps;
+
+    text_progress_begin(&tr->progress, o->quiet ? NULL : stderr, o->epochs,
+                        (int64_t)((double)(data->ids.n * o->epochs) * left));
+    tr->progress.epoch = done / tr->batches;
+}
+
+static void training_begin(training *tr, text_program *p, const text_data *data)
+{
+    const text_options *o = &p->options;
+
+    *tr = (training){.batches = (data->n + o->batch - 1) / o->batch, .loss = NAN};
+    tr->steps = tr->batches * o->epochs;
+    tr->t = tn_tape_new((uint64_t)o->seed, 0, p->err);
+    tr->opt = new_optim(p->ps, o->rule, o->lr);
+    if (o->balanced) tr->weights = balanced_weights(data, p->text.classes, p->err);
+    text_reserve(&tr->answers, &tr->room, o->batch < data->n ? o->batch : data->n, sizeof *tr->answers, p->err);
+    if (text_checkpoint_begin(&tr->checkpoint, o, &p->text, data, p->err) && o->resume)
+        text_checkpoint_load(&tr->checkpoint, tr->opt, p->err);
+    tn_tape_set_count(tr->t, (uint64_t)optim_steps(tr->opt));
+    if (tr->checkpoint.path) text_signals_catch();
+    begin_progress(tr, o, data);
+}
+
+static void training_end(training *tr)
+{
+    if (tr->checkpoint.path) text_signals_release();
+    text_progress_end(&tr->progress);
+    text_checkpoint_end(&tr->checkpoint);
+    free(tr->answers);
+    free(tr->weights);
+    optim_free(tr->opt);
+    tn_tape_free(tr->t);
+}
+
+static void show(training *tr, const text_batch *b, const tn_tensor *logits, double loss)
+{
+    int64_t right = 0;
+
+    if (!tn_argmax(tr->t, logits, -1, tr->answers)) return;
+    for (int64_t i = 0; i < b->labels.n; i++) right += tr->answers[i] == b->labels.id[i];
+    text_progress_step(&tr->progress, b->labels.n, b->texts.ids.n, loss, right);
+}
+
+static tn_tensor *loss_of(training *tr, tn_tensor *logits, tn_ids labels)
+{
+    tn_tensor *weights = NULL, *loss;
+
+    if (tr->weights) weights = tn_const(tr->t, TN_DIMS(logits ? logits->size[1] : 0), tr->weights);
+    loss = tn_cross_entropy_with(tr->t, logits, labels, weights, tn_cross_entropy_defaults());
+    if (isfinite(tn_item(loss)))
+        tr->loss = tn_item(loss);
+    else if (loss)
+        tn_fail(tn_tape_error(tr->t), TN_ENONFINITE, "the loss is %s",
+                isnan(tn_item(loss)) ? "not a number" : "infinite");
+    return loss;
+}
+
+/* Says where it was that a number was none, and what is left. */
+static void tell_where(const training *tr, tn_error *err)
+{
+    const tn_error  cause = *err;
+    const long long steps = optim_steps(tr->opt);
+    char            kept[300] = "";
+
+    if (cause.code != TN_ENONFINITE) return;
+    if (tr->checkpoint.step)
+        snprintf(kept, sizeof kept, "; %.200s is as it was after step %lld", tr->checkpoint.path,
+                 (long long)tr->checkpoint.step);
+    tn_error_clear(err);
+    tn_fail(err, cause.code,
+            "step %lld, batch %lld of epoch %lld: %s; the last finite loss was %.6g: try a smaller --lr%s", steps + 1,
+            steps % tr->batches + 1, steps / tr->batches + 1, cause.text, tr->loss, kept);
+}
+
+/* Between a loss and its step: the loss has just shown that the parameters are good. False: the training ends here.
+ */
+static bool keep_checkpoint(text_program *p, training *tr)
+{
+    const int stop = text_signals_caught();
+
+    if (!stop && !text_checkpoint_is_due(&tr->checkpoint, optim_steps(tr->opt))) return tn_ok(tr->t);
+    if (!tn_ok(tr->t) || !text_checkpoint_save(&tr->checkpoint, &p->text, tr->opt, p->err)) return false;
+    p->stopped = stop;
+    return !stop;
+}
+
+static void train_epoch(text_program *p, training *tr, text_data *data)
+{
+    tn_tape *t = tr->t;
+
+    for (text_batch b; tn_ok(t) && text_next(data, p->options.batch, &b);) {
+        tn_tape_begin(t, TN_GRAD | TN_TRAIN); /* drops the previous step */
+        tn_tensor *logits = text_classifier_forward(&p->model, t, b.texts);
+        tn_tensor *loss = loss_of(tr, logits, b.labels);
+        if (!keep_checkpoint(p, tr)) return;
+        tn_backward(t, loss);
+        optim_clip_norm(p->ps, 1); /* large batches come with large rates: one step must not throw the run away */
+        optim_set_lr(tr->opt, optim_linear_lr(p->options.lr, optim_steps(tr->opt), tr->steps, 1, 0));
+        optim_step(tr->opt); /* does nothing if the step failed */
+        show(tr, &b, logits, tn_item(loss));
+    }
+    if (tn_ok(t)) text_progress_epoch(&tr->progress);
+}
+
+/* From the step on that the optimiser is at: 0, or a checkpoint's. */
+static bool train_model(text_program *p, text_data *data)
+{
+    const text_options *o = &p->options;
+    training            tr;
+
+    tn_freeze(p->model.words.weight, o->freeze);
+    training_begin(&tr, p, data);
+    while (tn_ok(tr.t) && !p->stopped && optim_steps(tr.opt) < tr.steps) {
+        const int64_t epoch = optim_steps(tr.opt) / tr.batches, seen = optim_steps(tr.opt) % tr.batches;
+        if (!text_data_shuffle(data, tn_rng_new((uint64_t)o->seed, 1, (uint64_t)epoch, 0))) break;
+        text_data_skip(data, seen * o->batch);
+        train_epoch(p, &tr, data);
+    }
+    tell_where(&tr, p->err);
+    training_end(&tr);
+    if (p->stopped)
+        fprintf(stderr, "classify: stopped after step %lld of %lld: the same command with --resume goes on from %s\n",
+                (long long)tr.checkpoint.step, (long long)tr.steps, o->checkpoint);
+    return !p->err->code && !p->stopped;
+}
+
+/* A model for what was read. Rows start small, not as N(0, 1): one that training never touches then says next to
+ * nothing. */
+static bool build(text_program *p)
+{
+    const text_options *o = &p->options;
+    text_sizes          size = {text_encoder_rows(&p->text.encoder), o->dim, o->hidden, p->text.classes};
+
+    if (size.classes < 2)
+        return tn_fail(p->err, TN_EFORMAT, "%s: all texts have the same label; to learn takes two or more",
+                       o->files[0]);
+    if (size.rows < 1)
+        return tn_fail(p->err, TN_EFORMAT, "%s: no token occurs %lld times: lower --min-count", o->files[0],
+                       (long long)o->min_count);
+    p->ps = tn_params_new((uint64_t)o->seed, p->err);
+    text_classifier_init(&p->model, p->ps, size, tn_uniform(-1.0 / (double)o->dim, 1.0 / (double)o->dim));
+    return !p->err->code;
+}
+
+/* A small set needs more epochs to be learnt: about 120,000 texts are shown in all, each 5 to 25 times. */
+static int64_t epochs_for(int64_t texts)
+{
+    int64_t epochs = (120000 + texts - 1) / texts;
+
+    return epochs < 5 ? 5 : epochs > 25 ? 25 : epochs;
+}
+
+bool text_train(text_program *p, text_data *data, text_data *test)
+{
+    text_options *o = &p->options;
+    char *const   tests[] = {(char *)o->test};
+
+    if (!text_program_read(p, o->n_files, o->files, true, data) ||
+        (o->test && !text_program_read(p, 1, tests, false, test)))
+        return false;
+    if (!o->epochs) o->epochs = epochs_for(data->n);
+    if (!o->quiet)
+        fprintf(stderr, "%lld texts, %lld ids of %lld, %d labels\n", (long long)data->n, (long long)data->ids.n,
+                (long long)text_encoder_rows(&p->text.encoder), (int)p->text.classes);
+    return build(p) && train_model(p, data);
+}

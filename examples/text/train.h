@@ -1,0 +1,12 @@
+/* train.h: the training of examples/classify's model, from texts to a model file. */
+#ifndef TEXT_TRAIN_H
+#define TEXT_TRAIN_H
+
+#include "program.h"
+
+/* Reads the files that the options name, and the file of --test into test; builds the model and trains it. False
+ * after an error, and if a signal stopped it: p->stopped is then the signal, and a checkpoint is there to go on from.
+ */
+bool text_train(text_program *p, text_data *data, text_data *test);
+
+#endif
