@@ -85,7 +85,8 @@ INLINE void store_tile(const tile *t, int rows, int vecs, vec sum[ROWS][VECS])
 }
 
 /* rows, vecs and by_rows are constants wherever this is inlined: the sums live in registers. Three rows of A
- * share a pointer. What C holds will be wanted when the sums are done. */
+ * share a pointer. Numbers that stand side by side are read from two pointers: of a whole vector of them GCC would
+ * load the vector, and take it apart by permutations. What C holds will be wanted when the sums are done. */
 INLINE void tile_run(const tile *t, int rows, int vecs, bool by_rows)
 {
     const int64_t  k = t->k, ldb = t->ldb, row = t->a.row, col = t->a.col;
@@ -103,11 +104,12 @@ INLINE void tile_run(const tile *t, int rows, int vecs, bool by_rows)
         c = hidden(c + t->ldc);
     }
     for (int64_t p = 0; p < k; p++, b += ldb) {
-        vec y[VECS];
+        const tn_real *half[] = {a, hidden(a + ROWS / 2)};
+        vec            y[VECS];
         UNROLL for (int v = 0; v < vecs; v++) y[v] = vec_load(b + v * WIDTH);
         UNROLL for (int i = 0; i < rows; i++)
         {
-            const vec x = vec_of(by_rows ? third[i / 3][i % 3 * row] : a[i]);
+            const vec x = vec_of(by_rows ? third[i / 3][i % 3 * row] : half[2 * i / ROWS][i % (ROWS / 2)]);
             UNROLL for (int v = 0; v < vecs; v++) sum[i][v] = vec_fmadd(x, y[v], sum[i][v]);
         }
         a += col;
@@ -348,8 +350,8 @@ static void run_narrow(product *g)
 {
     const bool    across = g->m <= 4 && g->b.col == 1;
     const int64_t done = across
-        ? TN_K(gemm_narrow)(g->n, g->m, g->k, g->b, g->a, g->c, g->ldc, true, g->add)
-        : TN_K(gemm_narrow)(g->m, g->n, g->k, g->a, g->b, g->c, g->ldc, false, g->add);
+        ? TN_K(gemm_narrow)(g->n, g->m, g->k, &g->b, &g->a, g->c, g->ldc, true, g->add)
+        : TN_K(gemm_narrow)(g->m, g->n, g->k, &g->a, &g->b, g->c, g->ldc, false, g->add);
     if (across)
         g->b = view_at(g->b, done, 0), g->c += done, g->n -= done;
     else

@@ -16,13 +16,14 @@ enum { GROUP_MOST = 8 };
 #define VECS_FOR(n, turned) ((n) <= ((turned) ? 2 : 6) ? 2 : 1)
 #endif
 
-/* A group of rows. Column j of the sums goes to c + j * ldc, its rows side by side. */
+/* A group of rows: from row i of A, and from column j of op(B). Column j of the sums goes to c + j * ldc, its rows side
+ * by side. The views stay where they are: to copy them is to wait for them to be stored, in a small product long. */
 typedef struct group {
-    int64_t  k;
-    view     a, b;
-    tn_real *c;
-    int64_t  ldc;
-    bool     add;
+    int64_t     k, i, j;
+    const view *a, *b;
+    tn_real    *c;
+    int64_t     ldc;
+    bool        add;
 } group;
 
 /* sum[v][j] += x[v] b_j */
@@ -46,8 +47,8 @@ INLINE vec lanes_across(const tn_real *a, int64_t row)
 /* n, vecs and turned are constants wherever this is inlined. */
 INLINE void run_group(const group *z, int n, int vecs, bool turned)
 {
-    const int64_t  row = z->a.row, col = z->a.col, skip = turned ? WIDTH * row : WIDTH;
-    const tn_real *a = z->a.x, *b = z->b.x;
+    const int64_t  row = z->a->row, col = z->a->col, skip = turned ? WIDTH * row : WIDTH;
+    const tn_real *a = z->a->x + z->i * row, *b = z->b->x + z->j * z->b->row;
     for (int64_t left = z->k; left > 0; left -= TN_KC) {
         int64_t k = left < TN_KC ? left : TN_KC;
         vec     sum[2][GROUP_MOST], x[2][4];
@@ -55,12 +56,12 @@ INLINE void run_group(const group *z, int n, int vecs, bool turned)
             UNROLL for (int j = 0; j < n; j++) sum[v][j] = (vec){0};
         for (; turned && k >= 4; k -= 4, a += 4) {
             UNROLL for (int v = 0; v < vecs; v++) turn(x[v], a + v * skip, row);
-            UNROLL for (int p = 0; p < 4; p++, b += z->b.col) add_term(sum, n, vecs, &x[0][p], 4, b, z->b.row);
+            UNROLL for (int p = 0; p < 4; p++, b += z->b->col) add_term(sum, n, vecs, &x[0][p], 4, b, z->b->row);
         }
-        for (; k > 0; k--, a += col, b += z->b.col) {
+        for (; k > 0; k--, a += col, b += z->b->col) {
             UNROLL for (int v = 0; v < vecs; v++)
                 x[v][0] = turned ? lanes_across(a + v * skip, row) : vec_load(a + v * skip);
-            add_term(sum, n, vecs, &x[0][0], 4, b, z->b.row);
+            add_term(sum, n, vecs, &x[0][0], 4, b, z->b->row);
         }
         UNROLL for (int j = 0; j < n; j++)
         {
@@ -90,35 +91,34 @@ EACH_N(GROUP_OF)
 static group_fn *const groups[GROUP_MOST][2] = {EACH_N(IN_TABLE)};
 
 /* done rows, in groups of rows. */
-static void run_groups(int64_t done, int64_t rows, int64_t n, group z, tn_real *c, int64_t ldc, bool across)
+static void run_groups(int64_t done, int64_t rows, int64_t n, group *z, tn_real *c, int64_t ldc, bool across)
 {
-    const view a = z.a;
-    tn_real    sums[GROUP_MOST * 2 * WIDTH];
-    for (int64_t i = 0; i < done; i += rows) {
-        z.a = view_at(a, i, 0);
-        z.c = across ? c + i : sums, z.ldc = across ? ldc : rows;
-        if (!across && z.add) turn_block(sums, rows, c + i * ldc, ldc, rows, n);
-        groups[n - 1][a.col == 1](&z);
-        if (!across) turn_block(c + i * ldc, ldc, sums, rows, n, rows);
+    tn_real sums[GROUP_MOST * 2 * WIDTH];
+    for (z->i = 0; z->i < done; z->i += rows) {
+        tn_real *to = c + z->i * (across ? 1 : ldc);
+        z->c = across ? to : sums, z->ldc = across ? ldc : rows;
+        if (!across && z->add) turn_block(sums, rows, to, ldc, rows, n);
+        groups[n - 1][z->a->col == 1](z);
+        if (!across) turn_block(to, ldc, sums, rows, n, rows);
     }
 }
 
-int64_t TN_K(gemm_narrow)(int64_t m, int64_t n, int64_t k, view a, view b, tn_real *c, int64_t ldc, bool across,
-                          bool add)
+int64_t TN_K(gemm_narrow)(int64_t m, int64_t n, int64_t k, const view *a, const view *b, tn_real *c, int64_t ldc,
+                          bool across, bool add)
 {
     if (n < 1 || n > NARROW) return 0;
-    const int64_t part = n > GROUP_MOST ? (n + 1) / 2 : n, rows = VECS_FOR(part, a.col == 1) * WIDTH;
+    const int64_t part = n > GROUP_MOST ? (n + 1) / 2 : n, rows = VECS_FOR(part, a->col == 1) * WIDTH;
     const int64_t done = m / rows * rows;
-    for (int64_t j = 0; j < n && done; j += part)
-        run_groups(done, rows, least(part, n - j), (group){.k = k, .a = a, .b = view_at(b, j, 0), .add = add},
-                   across ? c + j * ldc : c + j, ldc, across);
+    group         z = {.k = k, .a = a, .b = b, .add = add};
+    for (; z.j < n && done; z.j += part)
+        run_groups(done, rows, least(part, n - z.j), &z, c + z.j * (across ? ldc : 1), ldc, across);
     return done;
 }
 
 #else
 
-int64_t TN_K(gemm_narrow)(int64_t m, int64_t n, int64_t k, view a, view b, tn_real *c, int64_t ldc, bool across,
-                          bool add)
+int64_t TN_K(gemm_narrow)(int64_t m, int64_t n, int64_t k, const view *a, const view *b, tn_real *c, int64_t ldc,
+                          bool across, bool add)
 {
     (void)m, (void)n, (void)k, (void)a, (void)b, (void)c, (void)ldc, (void)across, (void)add;
     return 0;

@@ -56,8 +56,8 @@ INLINE wide quads_load(const float *const row[WIDTH / 4], int64_t offset)
     const __m256 ab = _mm256_insertf128_ps(_mm256_castps128_ps256(a), b, 1);
 #if defined __AVX512F__
     const __m128 c = _mm_loadu_ps(row[2] + offset), d = _mm_loadu_ps(row[3] + offset);
-    const __m256 cd = _mm256_insertf128_ps(_mm256_castps128_ps256(c), d, 1);
-    return _mm512_insertf32x8(_mm512_castps256_ps512(ab), cd, 1);
+    const wide abc = _mm512_mask_broadcast_f32x4(_mm512_castps256_ps512(ab), 0x0f00, c);
+    return _mm512_mask_broadcast_f32x4(abc, 0xf000, d);
 #else
     return ab;
 #endif
@@ -97,6 +97,17 @@ INLINE void turn_4x4(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx)
     *(quad_in_memory *)(to + 3 * ld) = (quad_in_memory)__builtin_shufflevector(ac_last, bd_last, 2, 6, 3, 7);
 }
 
+/* to[p * ld + i] = x[i * ldx + p] for i < 2, p < 4 */
+INLINE void turn_2x4(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx)
+{
+    const quad a = (quad) * (const quad_in_memory *)x, b = (quad) * (const quad_in_memory *)(x + ldx);
+    const quad first = __builtin_shufflevector(a, b, 0, 4, 1, 5), last = __builtin_shufflevector(a, b, 2, 6, 3, 7);
+    memcpy(to, &first, 2 * sizeof *to);
+    memcpy(to + ld, (const tn_real *)&first + 2, 2 * sizeof *to);
+    memcpy(to + 2 * ld, &last, 2 * sizeof *to);
+    memcpy(to + 3 * ld, (const tn_real *)&last + 2, 2 * sizeof *to);
+}
+
 /* to[p * ld + i] = x[i * ldx + p] for i < rows, p < k. more: the next rows will be turned too. */
 INLINE void turn_rows(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx, int rows, int64_t k, bool more)
 {
@@ -111,13 +122,14 @@ INLINE void turn_rows(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx, in
             continue;
         }
 #endif
-        turn_4x4(to + p * ld, ld, x + p, ldx);
+        if (rows == 4) turn_4x4(to + p * ld, ld, x + p, ldx);
+        else turn_2x4(to + p * ld, ld, x + p, ldx);
     }
     for (; p < k; p++)
         for (int64_t r = 0; r < rows; r++) to[p * ld + r] = x[r * ldx + p];
 }
 
-/* to[p * ld + i] = x[i * ldx + p] for i < n, p < k: a vector of rows at a time, or four, so that few streams are
+/* to[p * ld + i] = x[i * ldx + p] for i < n, p < k: a vector of rows at a time, or four, or two, so that few streams are
  * read at once, and the next rows asked for meanwhile. */
 static inline void turn_block(tn_real *to, int64_t ld, const tn_real *x, int64_t ldx, int64_t n, int64_t k)
 {
@@ -125,6 +137,7 @@ static inline void turn_block(tn_real *to, int64_t ld, const tn_real *x, int64_t
     for (; TN_HAS_TURN && i + WIDTH <= n; i += WIDTH)
         turn_rows(to + i, ld, x + i * ldx, ldx, WIDTH, k, i + 2 * WIDTH <= n);
     for (; i + 4 <= n; i += 4) turn_rows(to + i, ld, x + i * ldx, ldx, 4, k, i + 8 <= n);
+    for (; i + 2 <= n; i += 2) turn_rows(to + i, ld, x + i * ldx, ldx, 2, k, false);
     for (; i < n; i++)
         for (int64_t p = 0; p < k; p++) to[p * ld + i] = x[i * ldx + p];
 }
