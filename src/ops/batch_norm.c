@@ -314,8 +314,8 @@ static tn_tensor *batch_norm_sample(tn_tape *t, int k)
     const bool running = !options.training;
     tn_tensor *mean = given(t, running, n, -1, 1), *var = given(t, running, n, 0.5, 2);
     const tn_batch_statistics statistics = {mean ? tn_detach(t, mean) : NULL, var ? tn_detach(t, var) : NULL, NULL};
-    return tn_batch_norm(t, tn_sample(t, x, -2, 2), given(t, sample[k].weight, n, 0.5, 1.5),
-                         given(t, sample[k].bias, n, -1, 1), statistics, options);
+    tn_tensor *bias = given(t, sample[k].bias, n, -1, 1), *weight = given(t, sample[k].weight, n, 0.5, 1.5);
+    return tn_batch_norm(t, tn_sample(t, x, -2, 2), weight, bias, statistics, options);
 }
 
 const tn_op tn__op_batch_norm = {

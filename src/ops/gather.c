@@ -125,8 +125,8 @@ static tn_tensor *scatter_sample(tn_tape *t, int k)
     static const tn_dims x[] = {{2, {4, 3}}, {1, {4}}, {3, {4, 1, 2}}, {2, {4, 3}}, {2, {4, 0}}};
     static const tn_dims source[] = {{2, {4, 3}}, {1, {4}}, {3, {2, 1, 2}}, {2, {0, 3}}, {2, {4, 0}}};
     if (k >= (int)(sizeof x / sizeof *x)) return NULL;
-    return tn_scatter_add_rows(t, tn_sample(t, x[k], -1, 1), (tn_ids){rows, source[k].at[0]},
-                               tn_sample(t, source[k], -1, 1));
+    tn_tensor *added = tn_sample(t, source[k], -1, 1);
+    return tn_scatter_add_rows(t, tn_sample(t, x[k], -1, 1), (tn_ids){rows, source[k].at[0]}, added);
 }
 
 const tn_op tn__op_scatter_add_rows = {

@@ -59,8 +59,8 @@ static tn_tensor *kl_sample(tn_tape *t, int k)
         {{0, {0}}, TN_MEAN},     {{2, {0, 3}}, TN_SUM},       {{1, {1}}, TN_NONE},   {{1, {1100}}, TN_BATCHMEAN},
     };
     if (k >= (int)(sizeof sample / sizeof *sample)) return NULL;
-    return tn_kl_div(t, tn_sample(t, sample[k].shape, -3, -0.1), tn_sample(t, sample[k].shape, 0.1, 1),
-                     sample[k].reduction);
+    tn_tensor *target = tn_sample(t, sample[k].shape, 0.1, 1);
+    return tn_kl_div(t, tn_sample(t, sample[k].shape, -3, -0.1), target, sample[k].reduction);
 }
 
 const tn_op tn__op_kl_div = {

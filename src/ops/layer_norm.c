@@ -134,8 +134,9 @@ static tn_tensor *layer_norm_sample(tn_tape *t, int k)
     if (k >= (int)(sizeof sample / sizeof *sample)) return NULL;
     tn_dims x = sample[k].x, tail = {.n = sample[k].tail};
     for (int d = 0; d < tail.n; d++) tail.at[d] = x.at[x.n - tail.n + d];
-    return tn_layer_norm(t, tn_sample(t, x, -2, 2), sample[k].weight ? tn_sample(t, tail, 0.5, 1.5) : NULL,
-                         sample[k].bias ? tn_sample(t, tail, -1, 1) : NULL, sample[k].eps);
+    tn_tensor *bias = sample[k].bias ? tn_sample(t, tail, -1, 1) : NULL;
+    tn_tensor *weight = sample[k].weight ? tn_sample(t, tail, 0.5, 1.5) : NULL;
+    return tn_layer_norm(t, tn_sample(t, x, -2, 2), weight, bias, sample[k].eps);
 }
 
 const tn_op tn__op_layer_norm = {

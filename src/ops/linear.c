@@ -105,7 +105,8 @@ static tn_tensor *linear_sample(tn_tape *t, int k)
     tn_dims x = sample[k].x;
     int64_t out = sample[k].out;
     tn_tensor *bias = sample[k].bias ? tn_sample(t, TN_DIMS(out), -1, 1) : NULL;
-    return tn_linear(t, tn_sample(t, x, -1, 1), tn_sample(t, TN_DIMS(out, x.at[x.n - 1]), -1, 1), bias);
+    tn_tensor *weight = tn_sample(t, TN_DIMS(out, x.at[x.n - 1]), -1, 1);
+    return tn_linear(t, tn_sample(t, x, -1, 1), weight, bias);
 }
 
 const tn_op tn__op_linear = {

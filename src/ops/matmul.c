@@ -251,7 +251,8 @@ static tn_tensor *matmul_sample(tn_tape *t, int k)
         {{2, {7, 33}}, {2, {33, 9}}, 0},
     };
     if (k >= (int)(sizeof sample / sizeof *sample)) return NULL;
-    return tn_matmul_trans(t, tn_sample(t, sample[k].a, -1, 1), tn_sample(t, sample[k].b, -1, 1), sample[k].trans);
+    tn_tensor *b = tn_sample(t, sample[k].b, -1, 1);
+    return tn_matmul_trans(t, tn_sample(t, sample[k].a, -1, 1), b, sample[k].trans);
 }
 
 const tn_op tn__op_matmul = {

@@ -111,7 +111,7 @@ static const struct { tn_dims shape; tn_reduction reduction; } samples[] = {
 };
 enum { SAMPLES = sizeof samples / sizeof *samples };
 
-/* x and target of either order, apart: l1 has a kink where they meet. */
+/* x and target of either order, apart: l1 has a kink where they meet. target is NULL after the last. */
 static tn_tensor *sample_x(tn_tape *t, int k)
 {
     return tn_sample(t, samples[k].shape, k % 2 ? 0.2 : -2, k % 2 ? 2 : -0.2);
@@ -119,23 +119,26 @@ static tn_tensor *sample_x(tn_tape *t, int k)
 
 static tn_tensor *sample_target(tn_tape *t, int k)
 {
-    return tn_sample(t, samples[k].shape, k % 2 ? -2 : 0.2, k % 2 ? -0.2 : 2);
+    return k < SAMPLES ? tn_sample(t, samples[k].shape, k % 2 ? -2 : 0.2, k % 2 ? -0.2 : 2) : NULL;
 }
 
 static tn_tensor *mse_sample(tn_tape *t, int k)
 {
-    return k < SAMPLES ? tn_mse(t, sample_x(t, k), sample_target(t, k), samples[k].reduction) : NULL;
+    tn_tensor *target = sample_target(t, k);
+    return target ? tn_mse(t, sample_x(t, k), target, samples[k].reduction) : NULL;
 }
 
 static tn_tensor *l1_sample(tn_tape *t, int k)
 {
-    return k < SAMPLES ? tn_l1(t, sample_x(t, k), sample_target(t, k), samples[k].reduction) : NULL;
+    tn_tensor *target = sample_target(t, k);
+    return target ? tn_l1(t, sample_x(t, k), target, samples[k].reduction) : NULL;
 }
 
 static tn_tensor *huber_sample(tn_tape *t, int k)
 {
     double delta = k % 2 ? 0.5 : 1.75;
-    return k < SAMPLES ? tn_huber(t, sample_x(t, k), sample_target(t, k), delta, samples[k].reduction) : NULL;
+    tn_tensor *target = sample_target(t, k);
+    return target ? tn_huber(t, sample_x(t, k), target, delta, samples[k].reduction) : NULL;
 }
 
 #define REGRESSION(op, examples)                                                                        \
