@@ -3,9 +3,17 @@
 #ifndef TARN_ENGINE_H
 #define TARN_ENGINE_H
 
+#include <stdarg.h>
+
 #include <tarn/memory.h>
 #include <tarn/op.h>
 #include <tarn/rng.h>
+
+/* ---- texts -------------------------------------------------------------------------------------------------------- */
+
+/* snprintf, with a decimal point whatever locale the program has chosen. */
+int tn__format(char *to, size_t size, const char *format, ...) TN_PRINTF(3, 4);
+int tn__format_with(char *to, size_t size, const char *format, va_list args) TN_PRINTF(3, 0);
 
 /* ---- memory: memory.c is the one place that asks the system ------------------------------------------------------- */
 

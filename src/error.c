@@ -1,4 +1,5 @@
 /* error.c: the first failure, formatted. */
+#include <locale.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -12,13 +13,31 @@ static void shorten(char *text, size_t size)
     memcpy(text + end, "...", 4);
 }
 
+int tn__format_with(char *to, size_t size, const char *format, va_list args)
+{
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0), users = uselocale(plain);
+    int n = vsnprintf(to, size, format, args);
+    uselocale(users);
+    if (plain) freelocale(plain);
+    return n;
+}
+
+int tn__format(char *to, size_t size, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = tn__format_with(to, size, format, args);
+    va_end(args);
+    return n;
+}
+
 static bool set(tn_error *e, tn_code code, const char *prefix, const char *format, va_list args)
 {
     if (!e || e->code) return false;
     e->code = code;
     size_t used = strlen(prefix);
     memcpy(e->text, prefix, used + 1);
-    int n = vsnprintf(e->text + used, sizeof e->text - used, format, args);
+    int n = tn__format_with(e->text + used, sizeof e->text - used, format, args);
     if (n < 0 || (size_t)n >= sizeof e->text - used) shorten(e->text, sizeof e->text);
     return false;
 }

@@ -151,7 +151,7 @@ static tn_tensor *add_named(tn_params *ps, tn_dims shape, tn_init init, unsigned
 {
     char name[TN_NAME];
     if (!ps || ps->err->code) return NULL;
-    int length = vsnprintf(name, sizeof name, format, args);
+    int length = tn__format_with(name, sizeof name, format, args);
     return check_name(ps, name, length) ? add(ps, shape, init, flags, name) : NULL;
 }
 

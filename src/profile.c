@@ -88,8 +88,10 @@ static int compare_time(const void *a, const void *b)
 static void put_sums(const sums *s, const sums *all, int name, FILE *to)
 {
     int64_t time = s->forward + s->backward, total = all->forward + all->backward;
-    fprintf(to, "%-*s  %8" PRId64 "  %11.3f  %11.3f  %6.1f%%  %12" PRId64 "\n", name, s->op ? s->op->name : "total", s->calls,
-            (double)s->forward / 1e6, (double)s->backward / 1e6, total ? 100 * (double)time / (double)total : 0.0,
+    char times[100];
+    tn__format(times, sizeof times, "%11.3f  %11.3f  %6.1f%%", (double)s->forward / 1e6, (double)s->backward / 1e6,
+               total ? 100 * (double)time / (double)total : 0.0);
+    fprintf(to, "%-*s  %8" PRId64 "  %s  %12" PRId64 "\n", name, s->op ? s->op->name : "total", s->calls, times,
             s->numbers * (int64_t)sizeof(tn_real));
 }
 

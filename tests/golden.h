@@ -12,6 +12,8 @@
 
 #include <tarn/tarn.h>
 
+#include "tests.h"
+
 enum { GOLDEN_MAX = 16 };
 
 typedef struct golden_array {
@@ -51,14 +53,19 @@ static inline golden_array golden_read_array(FILE *f, const char *sizes)
     }
     a.value = malloc((size_t)(a.n + 1) * sizeof *a.value);
     ck_assert(a.value != NULL);
-    for (int64_t i = 0; i < a.n; i++) ck_assert_int_eq(fscanf(f, "%lf", &a.value[i]), 1);
+    for (int64_t i = 0; i < a.n; i++) {
+        char word[64];
+        ck_assert_int_eq(fscanf(f, "%63s", word), 1);
+        a.value[i] = number_at(word, &end);
+        ck_assert_msg(end != word && !*end, "%s is no number", word);
+    }
     return a;
 }
 
 static inline void golden_read_options(golden_case *c, const char *text)
 {
     char *end;
-    for (double x; x = strtod(text, &end), end != text; text = end) {
+    for (double x; x = number_at(text, &end), end != text; text = end) {
         ck_assert(c->n_options < GOLDEN_MAX);
         c->option[c->n_options++] = x;
     }

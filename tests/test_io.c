@@ -204,7 +204,7 @@ static int64_t numbers(const char *text, double *to)
 {
     int64_t n = 0;
     char *end;
-    for (double x; x = strtod(text, &end), end != text; text = end) to[n++] = x;
+    for (double x; x = number_at(text, &end), end != text; text = end) to[n++] = x;
     return n;
 }
 

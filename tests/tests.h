@@ -3,6 +3,7 @@
 #define TARN_TESTS_H
 
 #include <check.h>
+#include <locale.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,16 @@ static inline bool is_emulated(void)
 {
     const char *run = getenv("RUN");
     return run && *run;
+}
+
+/* strtod, whose numbers have a point in every locale. */
+static inline double number_at(const char *text, char **end)
+{
+    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0), users = uselocale(plain);
+    double x = strtod(text, end);
+    uselocale(users);
+    freelocale(plain);
+    return x;
 }
 
 /* The built-in ops, read off the built library; ends with NULL. */
@@ -69,6 +80,7 @@ static inline void teardown(void)
 
 static inline int run_suite(Suite *s)
 {
+    setlocale(LC_ALL, ""); /* as a user's program may */
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "locale.h"
+
 enum { MOST_PRINTED = 12 };
 
 bool text_metrics_init(text_metrics *m, const text_vocabulary *names, tn_error *err)
@@ -113,7 +115,8 @@ static void print_confusion(const text_metrics *m, int width, FILE *to)
 
 void text_metrics_print(const text_metrics *m, FILE *to)
 {
-    int width = widest(m);
+    locale_t users = text_locale_plain();
+    int      width = widest(m);
 
     fprintf(to, "%*s  precision  recall      F1    texts\n", width, "class");
     for (int64_t i = 0; i < m->classes; i++) {
@@ -124,6 +127,7 @@ void text_metrics_print(const text_metrics *m, FILE *to)
     fprintf(to, "%lld texts: accuracy %.4f, macro-F1 %.4f\n", (long long)m->n, text_metrics_accuracy(m),
             text_metrics_macro_f1(m));
     if (m->classes <= MOST_PRINTED) print_confusion(m, width, to);
+    text_locale_back(users);
 }
 
 static void json_string(text_span s, FILE *to)
@@ -141,6 +145,8 @@ static void json_string(text_span s, FILE *to)
 
 void text_metrics_json(const text_metrics *m, FILE *to)
 {
+    locale_t users = text_locale_plain();
+
     fprintf(to, "{\"texts\": %lld, \"accuracy\": %.6f, \"macro_f1\": %.6f, \"classes\": [", (long long)m->n,
             text_metrics_accuracy(m), text_metrics_macro_f1(m));
     for (int64_t i = 0; i < m->classes; i++) {
@@ -159,4 +165,5 @@ void text_metrics_json(const text_metrics *m, FILE *to)
                         : "[",
                     (long long)m->confusion[i * m->classes + j], j + 1 == m->classes ? "]" : "");
     fprintf(to, "]}\n");
+    text_locale_back(users);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "locale.h"
+
 /* SAME: decides the model, so a training that goes on must have the same. */
 enum { TRAIN = 1 << TEXT_TRAIN, EVAL = 1 << TEXT_EVAL, PREDICT = 1 << TEXT_PREDICT, SAME = 1 << 8 };
 
@@ -141,10 +143,12 @@ static bool refuse(const char *name, const char *value, const char *right, tn_er
 
 static bool set_number(const option *op, const char *value, void *to, tn_error *err)
 {
-    char  *end;
-    double x = strtod(value, &end);
-    bool   whole = op->sort == WHOLE;
+    locale_t users = text_locale_plain();
+    char    *end;
+    double   x = strtod(value, &end);
+    bool     whole = op->sort == WHOLE;
 
+    text_locale_back(users);
     if (end == value || *end || !(x >= op->low && x <= op->high) || (whole && (double)(int64_t)x != x))
         return tn_fail(err, TN_EUSAGE, "%s %.60s: it must be a %s from %.10g to %.10g", op->name, value,
                        whole ? "whole number" : "number", op->low, op->high);
@@ -338,10 +342,12 @@ bool text_options_parse(text_options *o, int argc, char **argv, tn_error *err)
 /* In as few digits as give it back. */
 static void put_number(double x, char *to, size_t size)
 {
-    int digits = 15;
+    locale_t users = text_locale_plain();
+    int      digits = 15;
 
     do snprintf(to, size, "%.*g", digits, x);
     while (strtod(to, NULL) != x && digits++ < 17);
+    text_locale_back(users);
 }
 
 static const char *value_of(const text_options *o, const option *op, char *room, size_t size)

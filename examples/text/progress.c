@@ -5,6 +5,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "locale.h"
+
 enum { BAR = 24 };
 
 static double now(void)
@@ -43,15 +45,17 @@ static void print_time(double seconds, FILE *to)
 
 static void draw_bar(text_progress *p, double seconds)
 {
-    double part = p->total ? (double)p->done / (double)p->total : 1;
-    int    full = (int)(part * BAR);
-    double rate = rate_of(p, seconds);
+    locale_t users = text_locale_plain();
+    double   part = p->total ? (double)p->done / (double)p->total : 1;
+    int      full = (int)(part * BAR);
+    double   rate = rate_of(p, seconds);
 
     fprintf(p->to, "\repoch %lld/%lld [%.*s%.*s] loss %.4f  %.2f M tokens/s  ", (long long)p->epoch + 1,
             (long long)p->epochs, full, "########################", BAR - full, "........................",
             mean_of(p->loss, p->texts), rate / 1e6);
     print_time(rate > 0 ? (double)(p->total - p->done) / rate : 0, p->to);
     fprintf(p->to, " left \033[K");
+    text_locale_back(users);
     fflush(p->to);
     p->shown = seconds;
 }
@@ -71,12 +75,14 @@ void text_progress_step(text_progress *p, int64_t texts, int64_t tokens, double 
 
 void text_progress_epoch(text_progress *p)
 {
-    double seconds = now() - p->started;
+    locale_t users = text_locale_plain();
+    double   seconds = now() - p->started;
 
     if (p->to)
         fprintf(p->to, "%sepoch %lld/%lld  loss %.4f  accuracy %.4f  %.2f M tokens/s\n",
                 p->terminal ? "\r\033[K" : "", (long long)p->epoch + 1, (long long)p->epochs,
                 mean_of(p->loss, p->texts), mean_of((double)p->right, p->texts), rate_of(p, seconds) / 1e6);
+    text_locale_back(users);
     p->epoch++;
     p->texts = p->right = 0;
     p->loss = 0;
