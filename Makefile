@@ -36,9 +36,20 @@ else
 B      := build
 endif
 
+# What makes a mistake harder to use, where compiler and linker have it: tried all at once, else one by one. _FORTIFY_SOURCE
+# wants -O, is left as CFLAGS has it, and is not for sanitizers, which see more.
+try    = $(shell echo 'int main(void) { return 0; }' | $(CC) -Werror $1 -x c - -o /dev/null 2>/dev/null && echo $1)
+having = $(or $(call try,$1),$(foreach flag,$1,$(call try,$(flag))))
+SAFE  := -fstack-protector-strong -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+SAFE  := $(call having,$(SAFE))
+ifneq ($(filter-out -O0,$(lastword $(filter -O%,$(CFLAGS)))),)
+SAFE  += $(if $(findstring sanitize,$(CFLAGS))$(findstring FORTIFY_SOURCE,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+endif
+
 # clang knows no -fno-semantic-interposition before 11, and needs none
 Q := $(if $(V),,@)
-ALL := $(BASE) $(WARN) $(CFLAGS) -MMD -MP
+ALL := $(BASE) $(WARN) $(CFLAGS) $(filter-out -pie -Wl%,$(SAFE)) -MMD -MP
+LINK = $(CC) $(CFLAGS) $(filter -pie -Wl%,$(SAFE)) $(LDFLAGS)
 
 ISA := base
 ifneq ($(filter x86_64% amd64%,$(shell $(CC) -dumpmachine)),)
@@ -114,7 +125,9 @@ $(LIB64): $(call objects_of,double)
 
 $(SO): $(call objects_of,float)
 	@echo $@
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libtarn.so.$(SOVERSION) -o $@ $^ $(LIBS)
+	$(Q)echo '{ global: tn_[!_]*; nn_*; optim_*; local: *; };' > $(B)/exports
+	$(Q)$(filter-out -pie,$(LINK)) -shared -Wl,-soname,libtarn.so.$(SOVERSION) -Wl,--version-script=$(B)/exports \
+	  -o $@ $^ $(LIBS)
 	$(Q)ln -sf libtarn.so.$(VERSION) $(B)/libtarn.so.$(SOVERSION)
 	$(Q)ln -sf libtarn.so.$(SOVERSION) $(B)/libtarn.so
 
@@ -123,7 +136,7 @@ $(SO): $(call objects_of,float)
 $Pexamples/%: $(B)/float/examples/%.o $(B)/float/libtext.a $(LIB)
 	@echo $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(LINK) -o $@ $^ $(LIBS)
 
 run: examples/classify
 	examples/classify
@@ -149,7 +162,7 @@ $(B)/$1/tests/builtin_ops.c: $2
 $(B)/$1/tests/builtin_ops.o: $(B)/$1/tests/builtin_ops.c
 	$(Q)$$(CC) $$(ALL) $$(FLAGS_$1) -c $$< -o $$@
 $(B)/$1/tests/test_%: $(B)/$1/tests/test_%.o $(B)/$1/tests/builtin_ops.o $(B)/$1/libtext.a $2
-	$(Q)$$(CC) $$(CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(CHECK_LIBS) $$(LIBS)
+	$(Q)$$(LINK) -o $$@ $$^ $$(CHECK_LIBS) $$(LIBS)
 endef
 $(eval $(call test_variant,float,$(LIB)))
 $(eval $(call test_variant,double,$(LIB64)))
@@ -176,7 +189,7 @@ tools:
 # examples/classify, which sends itself a signal: tests/killed.c
 KILLED := open close read pread write fsync rename tn_apply tn_backward optim_clip_norm optim_step
 $(B)/float/tests/killed: $(B)/float/tests/killed.o $(B)/float/examples/classify.o $(B)/float/libtext.a $(LIB)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(KILLED:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
+	$(Q)$(LINK) $(KILLED:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
 
 .PHONY: killed
 killed: $(B)/float/tests/killed
@@ -223,7 +236,7 @@ test-musl:
 # ---- every float through every elementary function -------------------------------------------------------------------
 
 $(B)/float/tests/sweep: $(B)/float/tests/sweep.o $(LIB)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(Q)$(LINK) -o $@ $^ $(LIBS)
 
 .PHONY: sweep
 sweep: $(B)/float/tests/sweep
@@ -238,7 +251,7 @@ $(B)/bench/%.o: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL) $(BENCH_FLAGS) -Isrc -c $< -o $@
 $(BENCHES): $(B)/bench/%: $(B)/bench/%.o $(B)/bench/bench.o $(LIB)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LIBS) -ldl
+	$(Q)$(LINK) -o $@ $^ $(LIBS) -ldl
 
 .PHONY: bench
 bench: $(BENCHES) examples/classify
