@@ -27,13 +27,13 @@ typedef struct optim optim;
 
 /* Moves every parameter that has a gradient, commits the changes of buffers that the step proposed, and forgets the
  * gradients. A parameter without a gradient is skipped whole: no decay, no momentum, no count. Changes everything or
- * nothing: memory error if there is no room for a state, usage error if no parameter has a gradient. */
+ * nothing. Usage error: no parameter has a gradient. Memory error: no room for a state. */
 bool optim_step(optim *o);
 
 void    optim_free(optim *o); /* the optimiser and its states; the parameters stay */
 int64_t optim_steps(const optim *o); /* steps made */
 
-/* The learning rate: what a schedule sets before each step. Usage error: negative or not finite. */
+/* The learning rate: what a schedule sets before each step. Usage error: a rate that is negative; a rate that is not finite. */
 void   optim_set_lr(optim *o, double lr);
 double optim_lr(const optim *o); /* NaN for NULL */
 
@@ -41,26 +41,29 @@ double optim_lr(const optim *o); /* NaN for NULL */
 
 /* tn_save (io.h), with what the optimiser needs to go on: the count of steps and each parameter's states, under names and
  * keys that begin with "optim."; to tn_load the file is a model. Settings (options, rates, decays, what is frozen) are not
- * in it: a program that goes on makes them as it did at first. Errors: tn_save's; memory. */
+ * in it: a program that goes on makes them as it did at first. Memory error: no room. Errors: tn_save's. */
 bool optim_save(const optim *o, const char *path, int n, const tn_meta *meta);
 
 /* The reverse: parameters, buffers and state, so that k steps, optim_save, optim_load into a new params and optim, and k
- * steps give the bytes of 2k steps, if the tape's count (tn_tape_set_count) is as it was. All or nothing. Errors: tn_load's,
- * strictly; format: the file holds no optimiser's state, that of another rule, or only a part of it; memory. */
+ * steps give the bytes of 2k steps, if the tape's count (tn_tape_set_count) is as it was. All or nothing. Format error: a
+ * file without an optimiser's state; the state of another rule; only a part of a state. Shape error: a state of another size.
+ * Memory error: no room. Errors: tn_load's, strictly. */
 bool optim_load(optim *o, const char *path);
 
 /* ---- groups: parameters whose name matches a shell pattern ("words.*", "*.bias", "layer[12].*") ---------------- */
 
-/* Settings of their own, until a later call for the same parameter. Each returns how many parameters match; 0 after a
- * usage error: none does, or the number is negative or not finite. */
-int optim_set_lr_scale(optim *o, const char *pattern, double scale); /* their rate: scale times the optim's, always */
+/* Settings of their own, until a later call for the same parameter. Each returns how many parameters match, 0 after an
+ * error. Usage error: no parameter matches; pattern is NULL. Memory error: no room for settings. */
+int optim_set_lr_scale(optim *o, const char *pattern, double scale);
+        /* their rate: scale times the optim's, always. Usage error: a scale that is negative or not finite */
 int optim_set_weight_decay(optim *o, const char *pattern, double decay);
+        /* Usage error: a decay that is negative or not finite; one that the rule has no use for */
 int optim_set_frozen(optim *o, const char *pattern, bool frozen); /* tn_freeze for each */
 
 /* ---- the rules ------------------------------------------------------------------------------------------------- */
 
-/* Each returns NULL after an error: usage, for an impossible option, which the text names ("sgd: lr is -1, it must be
- * at least 0"); memory. The options are copied.
+/* Each copies the options, and returns NULL after an error; the text names an option that is impossible ("sgd: lr is -1, it
+ * must be at least 0"). Errors: optim_new's.
  *
  * A table whose gradient is held by rows (an embedding) is visited in its touched rows only by SGD without momentum
  * and decay, by Adagrad without decay (that is what the dense rule gives for both) and by SparseAdam. The others also
@@ -72,6 +75,8 @@ typedef struct optim_sgd_options {
     bool   nesterov; /* needs momentum > 0 and dampening 0 */
 } optim_sgd_options;
 optim_sgd_options optim_sgd_defaults(void); /* lr 1e-3, the rest 0 */
+/* Usage error: momentum below 0; dampening that is not finite; nesterov without momentum or with dampening. Errors:
+ * optim_new's. */
 optim *optim_sgd(tn_params *ps, optim_sgd_options options);
 
 /* m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; p -= lr m' / (sqrt(v') + eps), m' and v' without their bias towards the
@@ -81,13 +86,15 @@ typedef struct optim_adam_options {
     bool   amsgrad;
 } optim_adam_options;
 optim_adam_options optim_adam_defaults(void);  /* 1e-3, 0.9, 0.999, 1e-8, 0 */
-optim *optim_adam(tn_params *ps, optim_adam_options options);
 optim_adam_options optim_adamw_defaults(void); /* the same, but weight_decay 1e-2, decoupled: arXiv 1711.05101 */
+/* Usage error: beta1 outside [0, 1); beta2 outside [0, 1); eps below 0. Errors: optim_new's. */
+optim *optim_adam(tn_params *ps, optim_adam_options options);
 optim *optim_adamw(tn_params *ps, optim_adam_options options);
 
 /* Adam on the touched rows of the parameter and of its two moments only; a dense gradient touches all rows. eps is
- * added to sqrt(v) before the correction, as in PyTorch. Usage error: weight_decay other than 0, amsgrad. */
+ * added to sqrt(v) before the correction, as in PyTorch. */
 optim_adam_options optim_sparse_adam_defaults(void);
+/* Usage error: weight_decay other than 0; amsgrad. Errors: optim_adam's. */
 optim *optim_sparse_adam(tn_params *ps, optim_adam_options options);
 
 /* s += g^2; p -= lr / (1 + (t - 1) lr_decay) g / (sqrt(s) + eps). Duchi et al. 2011. */
@@ -95,6 +102,7 @@ typedef struct optim_adagrad_options {
     double lr, lr_decay, weight_decay, initial_accumulator, eps;
 } optim_adagrad_options;
 optim_adagrad_options optim_adagrad_defaults(void); /* 1e-2, 0, 0, 0, 1e-10 */
+/* Usage error: lr_decay below 0; initial_accumulator below 0; eps below 0. Errors: optim_new's. */
 optim *optim_adagrad(tn_params *ps, optim_adagrad_options options);
 
 /* s = alpha s + (1 - alpha) g^2; p -= lr g / (sqrt(s) + eps); centered takes the mean's square off s. Graves 2013. */
@@ -103,13 +111,14 @@ typedef struct optim_rmsprop_options {
     bool   centered;
 } optim_rmsprop_options;
 optim_rmsprop_options optim_rmsprop_defaults(void); /* 1e-2, 0.99, 1e-8, 0, 0 */
+/* Usage error: alpha outside [0, 1); eps below 0; momentum below 0. Errors: optim_new's. */
 optim *optim_rmsprop(tn_params *ps, optim_rmsprop_options options);
 
 /* ---- clipping, between tn_backward and optim_step -------------------------------------------------------------- */
 
 /* Scales all gradients by min(1, max / (norm + 1e-6)), norm being that of all of them together; returns the norm
- * before, NaN after an error. An infinite max only measures. A norm that is not finite is a nonfinite error, which
- * names the parameter and changes nothing. Usage error: max is negative or NaN. */
+ * before, NaN after an error. An infinite max only measures. Nonfinite error: a norm that is not finite (it names the
+ * parameter, and nothing is changed). Usage error: max is negative or NaN. */
 double optim_clip_norm(tn_params *ps, double max);
 
 /* Each number of a gradient into [-max, max]. Usage error: max is negative or NaN. */
@@ -192,12 +201,12 @@ typedef struct optim_rule {
 } optim_rule;
 
 /* An optimiser of all parameters of ps by rule. options (options_size bytes) is copied, the rule is borrowed. NULL
- * after an error: usage (what check says; lr or weight_decay below 0 or not finite; a rule without name or update;
- * more than OPTIM_MAX_STATE states), memory. */
+ * after an error. Usage error: lr below 0; lr not finite; weight_decay below 0 or not finite; a rule that is NULL; a rule
+ * without name or update; options at NULL; more than OPTIM_MAX_STATE states. Memory error: no room. Errors: those of check. */
 optim *optim_new(tn_params *ps, const optim_rule *rule, const void *options, double lr, double weight_decay);
 
-/* For check: is value finite and in [low, high)? Else the usage error `rule: option is 7, it must be in [0, 1)`. high
- * INFINITY: any finite number from low on. */
+/* For check: is value finite and in [low, high)? Else the error is `rule: option is 7, it must be in [0, 1)`. high
+ * INFINITY: any finite number from low on. Usage error: a value outside; a value that is not finite. */
 bool optim_check_option(tn_error *err, const char *rule, const char *option, double value, double low, double high);
 
 #ifdef __cplusplus
