@@ -1,7 +1,7 @@
 /* conv1d.c: a convolution over time, as a product of its weights with the windows of x. */
 #include <math.h>
 
-#include <tarn/nn.h>
+#include "layer.h"
 
 void nn_conv1d_init(nn_conv1d *c, tn_params *ps, const char *name, int64_t in, int64_t out, int64_t kernel)
 {
@@ -11,6 +11,7 @@ void nn_conv1d_init(nn_conv1d *c, tn_params *ps, const char *name, int64_t in, i
 void nn_conv1d_init_groups(nn_conv1d *c, tn_params *ps, const char *name, int64_t in, int64_t out, int64_t kernel,
                            int64_t groups)
 {
+    if (!nn__begin(c, sizeof *c, ps, name, "nn_conv1d_init")) return;
     *c = (nn_conv1d){.stride = 1, .dilation = 1, .groups = groups};
     if (groups < 1 || in % groups || out % groups) {
         tn_fail(tn_params_error(ps), TN_EUSAGE, "nn_conv1d_init \"%s\": %lld groups do not divide %lld and %lld channels",
@@ -26,7 +27,7 @@ void nn_conv1d_init_groups(nn_conv1d *c, tn_params *ps, const char *name, int64_
 static bool check(const nn_conv1d *c, tn_tape *t, const tn_tensor *x)
 {
     if (!tn_ok(t)) return false;
-    if (!c->weight)
+    if (!c || !c->weight)
         return tn_fail(tn_tape_error(t), TN_EUSAGE, "nn_conv1d: there is no weight: call nn_conv1d_init first");
     const int64_t channels = c->weight->size[1] * c->groups;
     if (!x || (x->rank == 3 && x->size[1] == channels)) return true; /* the op finds the words for NULL */

@@ -3,5 +3,5 @@
 
 tn_tensor *nn_dropout_forward(const nn_dropout *d, tn_tape *t, tn_tensor *x)
 {
-    return tn_dropout(t, x, d->p);
+    return tn_dropout(t, d ? x : NULL, d ? d->p : 0);
 }

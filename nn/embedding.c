@@ -1,10 +1,11 @@
 /* embedding.c: a lookup table of rows, one for each id. */
-#include <string.h>
-
-#include <tarn/nn.h>
+#include "layer.h"
 
 static void init(nn_embedding *e, tn_params *ps, const char *name, tn_dims shape, tn_init how)
 {
+    if (!nn__begin(e, sizeof *e, ps, name, "nn_embedding_init")) {
+        return;
+    }
     *e = (nn_embedding){.weight = tn_param(ps, shape, how, "%s.weight", name), .options = tn_embedding_defaults()};
 }
 
@@ -17,7 +18,7 @@ void nn_embedding_init_from(nn_embedding *e, tn_params *ps, const char *name, in
                             const tn_real *table, bool freeze)
 {
     init(e, ps, name, TN_DIMS(rows, dim), tn_copy_of(table));
-    if (e->weight && freeze) {
+    if (e && e->weight && freeze) {
         tn_freeze(e->weight, true);
     }
 }
@@ -28,7 +29,7 @@ void nn_embedding_set_padding(nn_embedding *e, tn_params *ps, int64_t padding_id
     if (err && err->code != TN_OK) {
         return;
     }
-    if (!e->weight) {
+    if (!e || !e->weight) {
         tn_fail(err, TN_EUSAGE, "nn_embedding_set_padding: there is no table: call nn_embedding_init first");
         return;
     }
@@ -44,7 +45,7 @@ void nn_embedding_set_padding(nn_embedding *e, tn_params *ps, int64_t padding_id
 
 tn_tensor *nn_embedding_forward(const nn_embedding *e, tn_tape *t, tn_ids ids)
 {
-    return tn_embedding(t, e->weight, ids, e->options);
+    return e ? tn_embedding(t, e->weight, ids, e->options) : tn_embedding(t, NULL, ids, tn_embedding_defaults());
 }
 
 tn_tensor *nn_embedding_mean(const nn_embedding *e, tn_tape *t, tn_bags bags)
@@ -56,6 +57,6 @@ tn_tensor *nn_embedding_bag(const nn_embedding *e, tn_tape *t, tn_bags bags, tn_
 {
     tn_embedding_bag_options options = tn_embedding_bag_defaults();
     options.mode = mode;
-    options.rows = e->options;
-    return tn_embedding_bag(t, e->weight, bags, NULL, options);
+    options.rows = e ? e->options : options.rows;
+    return tn_embedding_bag(t, e ? e->weight : NULL, bags, NULL, options);
 }

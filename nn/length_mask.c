@@ -3,6 +3,9 @@
 
 tn_tensor *nn_length_mask(tn_tape *t, tn_ids lengths, int64_t steps)
 {
+    if (tn_ok(t) && lengths.n > 0 && !lengths.id) {
+        tn_fail(tn_tape_error(t), TN_EUSAGE, "nn_length_mask: lengths is NULL, and should hold %lld", (long long)lengths.n);
+    }
     tn_tensor *mask = tn_input(t, TN_DIMS(lengths.n, steps), NULL, false);
     for (int64_t b = 0; mask && b < lengths.n; b++) {
         if (lengths.id[b] < 0 || lengths.id[b] > steps) {

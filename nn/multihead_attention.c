@@ -1,7 +1,7 @@
 /* multihead_attention.c: every step of a sequence looks at others, in several ways at once (Vaswani et al. 2017). */
 #include <math.h>
 
-#include <tarn/nn.h>
+#include "layer.h"
 
 static bool check_heads(tn_params *ps, const char *name, int64_t dim, int64_t heads)
 {
@@ -13,7 +13,8 @@ static bool check_heads(tn_params *ps, const char *name, int64_t dim, int64_t he
 
 void nn_multihead_attention_init(nn_multihead_attention *a, tn_params *ps, const char *name, int64_t dim, int64_t heads)
 {
-    *a = (nn_multihead_attention){.heads = heads};
+    if (!nn__begin(a, sizeof *a, ps, name, "nn_multihead_attention_init")) return;
+    a->heads = heads;
     if (!check_heads(ps, name, dim, heads)) return;
     const double bound = dim > 0 ? sqrt(6 / (4 * (double)dim)) : 0, plain = dim > 0 ? 1 / sqrt((double)dim) : 0;
     const int64_t rows = dim <= INT64_MAX / 3 ? 3 * dim : INT64_MAX; /* more than there is memory for */
@@ -35,6 +36,8 @@ static tn_tensor *project(const nn_multihead_attention *a, tn_tape *t, tn_tensor
 tn_tensor *nn_multihead_attention_forward(const nn_multihead_attention *a, tn_tape *t, tn_tensor *x, tn_tensor *memory,
                                           tn_tensor *mask, bool causal)
 {
+    static const nn_multihead_attention none;
+    if (!a) a = &none;
     const tn_attention_options options = {.heads = a->heads, .causal = causal};
     tn_tensor *y;
     if (!memory || !a->in_proj_weight) {

@@ -1,17 +1,18 @@
 /* positional.c: where in a sequence a step stands, which attention alone cannot tell. */
 #include <math.h>
 
-#include <tarn/nn.h>
+#include "layer.h"
 
 void nn_positional_init(nn_positional *p, tn_params *ps, const char *name, int64_t length, int64_t dim)
 {
+    if (!nn__begin(p, sizeof *p, ps, name, "nn_positional_init")) return;
     *p = (nn_positional){.weight = tn_param(ps, TN_DIMS(length, dim), tn_normal(0, 1), "%s.weight", name)};
 }
 
 static bool check(const nn_positional *p, tn_tape *t, const tn_tensor *x)
 {
     if (!tn_ok(t)) return false;
-    if (!p->weight)
+    if (!p || !p->weight)
         return tn_fail(tn_tape_error(t), TN_EUSAGE, "nn_positional: there is no table: call nn_positional_init first");
     const int64_t length = p->weight->size[0], dim = p->weight->size[1];
     if (!x || (x->rank == 3 && x->size[1] <= length && x->size[2] == dim)) return true; /* an op finds the words for NULL */

@@ -1,7 +1,7 @@
 /* recurrent.c: a layer of GRU or of LSTM over a batch of sequences. */
 #include <math.h>
 
-#include <tarn/nn.h>
+#include "layer.h"
 
 typedef struct kind {
     const char *name;
@@ -12,11 +12,14 @@ typedef struct kind {
 
 static const kind gru = {"nn_gru", 3, false, tn_gru}, lstm = {"nn_lstm", 4, true, tn_lstm};
 
-static void init(nn_recurrent *r, tn_params *ps, const char *name, int64_t in, int64_t hidden, int64_t gates)
+static void init(nn_recurrent *r, tn_params *ps, const char *name, int64_t in, int64_t hidden, const kind *k)
 {
+    char who[32];
+    snprintf(who, sizeof who, "%s_init", k->name);
+    if (!nn__begin(r, sizeof *r, ps, name, who)) return;
     const double bound = hidden > 0 ? 1 / sqrt((double)hidden) : 0;
     const tn_init uniform = tn_uniform(-bound, bound);
-    const int64_t rows = hidden <= INT64_MAX / gates ? gates * hidden : INT64_MAX; /* more than there is memory for */
+    const int64_t rows = hidden <= INT64_MAX / k->gates ? k->gates * hidden : INT64_MAX; /* more than there is memory for */
     r->weight_ih = tn_param(ps, TN_DIMS(rows, in), uniform, "%s.weight_ih_l0", name);
     r->weight_hh = tn_param(ps, TN_DIMS(rows, hidden), uniform, "%s.weight_hh_l0", name);
     r->bias_ih = tn_param(ps, TN_DIMS(rows), uniform, "%s.bias_ih_l0", name);
@@ -26,18 +29,18 @@ static void init(nn_recurrent *r, tn_params *ps, const char *name, int64_t in, i
 
 void nn_gru_init(nn_gru *g, tn_params *ps, const char *name, int64_t in, int64_t hidden)
 {
-    init(g, ps, name, in, hidden, gru.gates);
+    init(g, ps, name, in, hidden, &gru);
 }
 
 void nn_lstm_init(nn_lstm *l, tn_params *ps, const char *name, int64_t in, int64_t hidden)
 {
-    init(l, ps, name, in, hidden, lstm.gates);
+    init(l, ps, name, in, hidden, &lstm);
 }
 
 static bool check(const nn_recurrent *r, tn_tape *t, const kind *k, const tn_tensor *x)
 {
     if (!tn_ok(t)) return false;
-    if (!r->weight_ih)
+    if (!r || !r->weight_ih)
         return tn_fail(tn_tape_error(t), TN_EUSAGE, "%s: there are no weights: call %s_init first", k->name, k->name);
     if (!x || (x->rank == 3 && x->size[2] == r->weight_ih->size[1])) return true; /* an op finds the words for NULL */
     return tn_fail(tn_tape_error(t), TN_ESHAPE, "%s \"%s\": x is %s, it must be (batch, steps, %lld)", k->name,

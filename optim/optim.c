@@ -41,6 +41,8 @@ static bool failed(const optim *o)
 
 bool optim_check_option(tn_error *err, const char *rule, const char *option, double value, double low, double high)
 {
+    rule = rule ? rule : "rule";
+    option = option ? option : "option";
     if (!isfinite(value)) {
         return tn_fail(err, TN_EUSAGE, "%s: %s is %g, it must be finite", rule, option, value);
     }
@@ -547,11 +549,11 @@ static inline __attribute__((always_inline)) void fetch_row(const optim_update *
 
 bool optim_next(const optim_update *u, optim_span *s)
 {
-    const tn_gradient *g = &u->grad;
-    int64_t k = s->next++;
-    if (k >= count_spans(u)) {
+    int64_t k = u && s ? s->next++ : INT64_MAX;
+    if (k == INT64_MAX || k >= count_spans(u)) {
         return false;
     }
+    const tn_gradient *g = &u->grad;
     s->n = g->row ? g->width : u->param->n;
     if (g->row && !u->zeros && k + AHEAD < g->n_rows) {
         fetch_row(u, g->row[k + AHEAD] * g->width);
@@ -607,6 +609,9 @@ static void move_touched_rows(int64_t begin, int64_t end, void *arg)
 void optim_each(const optim_update *u, optim_move *move, const void *factors)
 {
     pieces p = {u, move, factors};
+    if (!u || !move) {
+        return;
+    }
     if (!u->grad.row) {
         tn_parallel_for(u->param->n, PIECE, move_numbers, &p);
     } else {

@@ -272,17 +272,17 @@ bool tn_backward(tn_tape *t, tn_tensor *loss)
 
 const tn_real *tn_grad_out(const tn_tensor *y)
 {
-    return tn__node_of(y)->root->grad;
+    return y ? tn__node_of(y)->root->grad : NULL;
 }
 
 bool tn_wants(const tn_tensor *y, int i)
 {
-    return tn__wants(y->in[i]);
+    return tn__wants(tn__input(y, i));
 }
 
 tn_real *tn_grad(tn_tensor *y, int i, bool *first)
 {
-    if (!tn__wants(y->in[i])) return NULL;
+    if (!first || !tn_wants(y, i)) return NULL;
     tn__node *root = tn__node_of(y->in[i])->root;
     *first = !(root->flags & TN__WRITTEN);
     root->flags |= TN__WRITTEN;
@@ -291,7 +291,7 @@ tn_real *tn_grad(tn_tensor *y, int i, bool *first)
 
 tn_real *tn_grad_row(tn_tensor *y, int i, int64_t k)
 {
-    if (!tn__wants(y->in[i])) return NULL;
+    if (!tn_wants(y, i) || !tn__node_of(y)->rows) return NULL;
     const tn__node *v = tn__node_of(y), *root = tn__node_of(y->in[i])->root;
     int64_t width = tn__row_width(y->in[i]);
     if (tn__is_leaf_of_params(&root->pub) && !((const tn__param *)root)->plan_dense)

@@ -25,6 +25,10 @@ void  tn__populate(void *p, size_t bytes);
  * no address space holds. */
 bool tn__count(int rank, const int64_t *size, int64_t *n);
 
+/* Why it said false: the code, and the words into text. */
+enum { TN__SHAPE_FAULT = TN_SHAPE_TEXT + 48 };
+tn_code tn__shape_fault(int rank, const int64_t *size, char text[TN__SHAPE_FAULT]);
+
 /* Blocks in order, dropped together. Chunks are kept; when a step needed several, the next one gets a single chunk of
  * their sum, so that a step no larger than one seen before asks the system for nothing. */
 typedef struct tn__chunk tn__chunk;
@@ -76,6 +80,12 @@ typedef struct tn__node {
 static inline tn__node *tn__node_of(const tn_tensor *x)
 {
     return (tn__node *)x;
+}
+
+/* Input i of y. NULL if it is absent, or y is: an op's functions may ask for any. */
+static inline tn_tensor *tn__input(const tn_tensor *y, int i)
+{
+    return y && i >= 0 && i < y->n_in ? y->in[i] : NULL;
 }
 
 /* ---- parameters ---------------------------------------------------------------------------------------------------- */

@@ -37,7 +37,7 @@ static bool set(tn_error *e, tn_code code, const char *prefix, const char *forma
     e->code = code;
     size_t used = strlen(prefix);
     memcpy(e->text, prefix, used + 1);
-    int n = tn__format_with(e->text + used, sizeof e->text - used, format, args);
+    int n = format ? tn__format_with(e->text + used, sizeof e->text - used, format, args) : 0;
     if (n < 0 || (size_t)n >= sizeof e->text - used) shorten(e->text, sizeof e->text);
     return false;
 }
@@ -61,6 +61,7 @@ static int layer_length(const char *name)
 bool tn_op_fail(const tn_tensor *y, tn_code code, const char *format, ...)
 {
     char prefix[TN_NAME + 64], *end = prefix;
+    if (!y) return false;
     end += snprintf(prefix, sizeof prefix, "%.40s", y->op->name);
     for (int i = 0; i < y->n_in; i++) {
         const char *name = y->in[i] ? y->in[i]->name : NULL;
@@ -90,9 +91,26 @@ const char *tn_code_name(tn_code code)
 const char *tn_shape_text(const tn_tensor *x, char *buffer)
 {
     char *end = buffer;
+    if (!buffer) return NULL;
     if (!x) return memcpy(buffer, "NULL", 5);
     *end++ = '(';
     for (int d = 0; d < x->rank; d++) end += sprintf(end, d ? ", %lld" : "%lld", (long long)x->size[d]);
     memcpy(end, x->rank == 1 ? ",)" : ")", x->rank == 1 ? 3 : 2);
     return buffer;
+}
+
+tn_code tn__shape_fault(int rank, const int64_t *size, char text[TN__SHAPE_FAULT])
+{
+    tn_tensor x = {.rank = rank};
+    bool negative = false;
+    if (rank < 0 || rank > TN_MAX_RANK) {
+        snprintf(text, TN__SHAPE_FAULT, "a rank of %d is not in 0..%d", rank, TN_MAX_RANK);
+        return TN_ESHAPE;
+    }
+    for (int d = 0; d < rank; d++) {
+        x.size[d] = size[d];
+        negative = negative || size[d] < 0;
+    }
+    snprintf(text, TN__SHAPE_FAULT, "the shape %s %s", TN_STR(&x), negative ? "has a negative size" : "is larger than any memory");
+    return negative ? TN_ESHAPE : TN_EMEMORY;
 }

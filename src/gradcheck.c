@@ -215,6 +215,7 @@ static bool try_all(tn_tape *t, const tn_op *op, int sample, inputs s)
 bool tn_gradcheck(tn_tape *t, const tn_op *op)
 {
     if (!tn_ok(t)) return false;
+    if (!op) return tn_fail(t->err, TN_EUSAGE, "gradcheck: the op is NULL");
     if (!op->sample || (!op->backward && op->forward))
         return tn_fail(t->err, TN_EUSAGE, "gradcheck: %s has no %s", op->name, op->sample ? "backward" : "sample");
     for (int k = 0;; k++) {

@@ -148,6 +148,7 @@ static void run_on_pool(int64_t n, int64_t grain, piece_function *f, void *arg)
 
 void tn_parallel_for(int64_t n, int64_t grain, piece_function *f, void *arg)
 {
+    if (!f) return;
     if (grain < 1) grain = 1;
     if (n <= grain) { /* small ops come here too: no more than a call */
         if (n > 0) f(0, n, arg);

@@ -117,10 +117,10 @@ static bool reserve_values(tn__param *p, int64_t n)
 
 static tn_tensor *add(tn_params *ps, tn_dims shape, tn_init init, unsigned flags, const char *name)
 {
+    char fault[TN__SHAPE_FAULT];
     int64_t n = 0;
     if (!tn__count(shape.n, shape.at, &n)) {
-        tn_fail(ps->err, TN_ESHAPE, "tn_param \"%s\": a rank of %d is not in 0..%d, or a size is negative or too large", name,
-                shape.n, TN_MAX_RANK);
+        tn_fail(ps->err, tn__shape_fault(shape.n, shape.at, fault), "tn_param \"%s\": %s", name, fault);
         return NULL;
     }
     if (init.kind == TN_INIT_COPY && !init.data && n) {
@@ -151,6 +151,10 @@ static tn_tensor *add_named(tn_params *ps, tn_dims shape, tn_init init, unsigned
 {
     char name[TN_NAME];
     if (!ps || ps->err->code) return NULL;
+    if (!format) {
+        tn_fail(ps->err, TN_EUSAGE, "tn_param: the name is NULL");
+        return NULL;
+    }
     int length = tn__format_with(name, sizeof name, format, args);
     return check_name(ps, name, length) ? add(ps, shape, init, flags, name) : NULL;
 }
@@ -283,10 +287,10 @@ void tn__forget_gradient(tn__param *p)
 
 tn_real *tn_grad_rows(tn_tensor *y, int i, const int32_t **at)
 {
-    const tn__rows *rows = tn__node_of(y)->rows;
+    const tn__rows *rows = y ? tn__node_of(y)->rows : NULL;
+    if (!rows || !at || !tn_wants(y, i)) return NULL;
     const tn__node *root = tn__node_of(y->in[i])->root;
     bool compact = tn__is_leaf_of_params(&root->pub) && !((const tn__param *)root)->plan_dense;
-    if (!tn__wants(y->in[i])) return NULL;
     *at = compact ? rows->slot : rows->ids.id;
     return compact ? ((const tn__param *)root)->row_grad : root->grad;
 }
@@ -294,7 +298,7 @@ tn_real *tn_grad_rows(tn_tensor *y, int i, const int32_t **at)
 bool tn_param_gradient(const tn_tensor *param, tn_gradient *g)
 {
     const tn__param *p = tn__param_of(param);
-    if (!tn_is_param(param) || p->kind == TN__NO_GRAD) return false;
+    if (!g || !tn_is_param(param) || p->kind == TN__NO_GRAD) return false;
     if (p->kind == TN__ROW_GRAD) *g = (tn_gradient){p->row_grad, p->row, p->slot_of, p->n_rows, tn__row_width(param)};
     else if (param->rank) *g = (tn_gradient){p->node.grad, NULL, NULL, param->size[0], tn__row_width(param)};
     else *g = (tn_gradient){p->node.grad, NULL, NULL, 1, 1};

@@ -24,7 +24,8 @@ tn_rng tn_rng_new(uint64_t seed, uint64_t stream, uint64_t count, uint64_t ordin
 
 tn_rng tn_op_rng(const tn_tensor *y)
 {
-    const tn_tape *t = y->tape;
+    const tn_tape *t = y ? y->tape : NULL;
+    if (!t) return (tn_rng){0};
     return tn_rng_new(t->seed, t->stream, t->count, tn__node_of(y)->ordinal);
 }
 
@@ -89,6 +90,7 @@ void tn_rng_fill(tn_rng r, uint64_t element, int64_t n, uint32_t *bits)
 {
     uint32_t x[4][LANES];
     int64_t i = 0;
+    if (!bits) return;
     for (; i < n && (element + (uint64_t)i) % 4; i++) bits[i] = tn_rng_bits(r, element + (uint64_t)i);
     for (; n - i >= 4 * LANES; i += 4 * LANES) {
         philox_lanes(r, (element + (uint64_t)i) >> 2, x);
@@ -123,6 +125,7 @@ int64_t tn_rng_below(tn_rng r, uint64_t element, int64_t n)
 
 void tn_rng_shuffle(tn_rng r, int64_t n, int32_t *order)
 {
+    if (!order) return;
     for (int64_t i = 0; i < n; i++) order[i] = (int32_t)i;
     for (int64_t i = n - 1; i > 0; i--) {
         int64_t j = tn_rng_below(r, (uint64_t)i, i + 1);

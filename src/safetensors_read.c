@@ -319,7 +319,8 @@ static bool load_values(const tn_file *f, tn_params *ps)
 bool tn_file_load(tn_file *f, tn_params *ps, unsigned flags)
 {
     tn_error *err = tn_params_error(ps);
-    if (!f || !ps || f->err->code || err->code) return false;
+    if (!ps || err->code || (f && f->err->code)) return false;
+    if (!f) return tn_fail(err, TN_EUSAGE, "load: the file is NULL, and no earlier error says why");
     bool ok = flags > TN_IGNORE_UNEXPECTED
                   ? tn__file_fail(f, TN_EUSAGE, "flags %u are not TN_STRICT or TN_IGNORE_UNEXPECTED", flags)
                   : check_fit(f, ps, flags) && load_values(f, ps);

@@ -199,9 +199,11 @@ static bool check_input(const tn_tape *t, const tn_op *op, int i, tn_tensor *x)
 /* May op be applied to these inputs? *wanted: does one of them want a gradient? */
 static bool check_call(const tn_tape *t, const tn_op *op, int n, tn_tensor *const *in, bool *wanted)
 {
+    if (!op || !op->name || !op->shape) return tn_fail(t->err, TN_EUSAGE, "tn_apply: the op needs a name and a shape function");
     if (!is_open(t, op->name)) return false;
-    if (n < 0 || (op->n_in >= 0 && n != op->n_in))
+    if (op->n_in >= 0 && n != op->n_in)
         return tn_fail(t->err, TN_EUSAGE, "%s: takes %d inputs, was given %d", op->name, op->n_in, n);
+    if (n < 0 || (n && !in)) return tn_fail(t->err, TN_EUSAGE, "%s: %d inputs%s", op->name, n, n < 0 ? "" : ", at NULL");
     for (int i = 0; i < n; i++) {
         if (!check_input(t, op, i, in[i])) return false;
         *wanted = *wanted || wants_gradient(t, in[i]);
@@ -254,40 +256,46 @@ tn_tensor *tn_apply(tn_tape *t, const tn_op *op, int n, tn_tensor *const *in, co
 
 bool tn_set_shape(tn_tensor *y, int rank, const int64_t *size)
 {
-    if (rank < 0 || rank > TN_MAX_RANK)
-        return tn_op_fail(y, TN_ESHAPE, "a rank of %d is not in 0..%d", rank, TN_MAX_RANK);
+    char fault[TN__SHAPE_FAULT];
+    if (!y || (rank > 0 && !size)) return tn_op_fail(y, TN_EUSAGE, "the sizes of its shape are NULL");
+    if (!tn__count(rank, size, &y->n)) return tn_op_fail(y, tn__shape_fault(rank, size, fault), "%s", fault);
     y->rank = rank;
     for (int d = 0; d < rank; d++) y->size[d] = size[d];
-    if (tn__count(rank, y->size, &y->n)) return true;
-    for (int d = 0; d < rank; d++)
-        if (size[d] < 0) return tn_op_fail(y, TN_ESHAPE, "the shape %s has a negative size", TN_STR(y));
-    return tn_op_fail(y, TN_EMEMORY, "the shape %s is larger than any memory", TN_STR(y));
+    return true;
 }
 
 bool tn_set_shape_like(tn_tensor *y, const tn_tensor *x)
 {
+    if (!y || !x) return tn_op_fail(y, TN_EUSAGE, "the tensor that gives its shape is NULL");
     y->rank = x->rank;
     y->n = x->n;
     memcpy(y->size, x->size, sizeof y->size);
     return true;
 }
 
+static bool has_input(const tn_tensor *y, int i)
+{
+    return tn__input(y, i) || tn_op_fail(y, TN_EUSAGE, "there is no input %d", i);
+}
+
 bool tn_alias(tn_tensor *y, int i)
 {
+    if (!has_input(y, i)) return false;
     tn__node_of(y)->root = tn__node_of(y->in[i])->root;
     return true;
 }
 
 bool tn_alloc_saved(tn_tensor *y, size_t bytes)
 {
+    if (!y) return false;
     y->saved = take(y->tape, y->op->name, bytes);
     return y->saved != NULL;
 }
 
 bool tn_alloc_scratch(tn_tensor *y, size_t bytes)
 {
-    tn_tape *t = y->tape;
-    if (bytes <= t->scratch_bytes) return true;
+    tn_tape *t = y ? y->tape : NULL;
+    if (!t || bytes <= t->scratch_bytes) return t != NULL;
     void *p = take(t, y->op->name, bytes < 64 ? 64 : bytes);
     if (!p) return false;
     t->scratch = p;
@@ -297,7 +305,7 @@ bool tn_alloc_scratch(tn_tensor *y, size_t bytes)
 
 bool tn_touch_rows(tn_tensor *y, int i, tn_ids ids)
 {
-    tn__rows *rows = take(y->tape, y->op->name, sizeof *rows);
+    tn__rows *rows = has_input(y, i) ? take(y->tape, y->op->name, sizeof *rows) : NULL;
     if (!rows) return false;
     *rows = (tn__rows){.input = i, .ids = ids};
     tn__node_of(y)->rows = rows;
@@ -322,9 +330,10 @@ static bool needs_values(const tn__node *v, const tn__node *table)
 
 bool tn_write_input(tn_tensor *y, int i)
 {
-    const tn_tape *t = y->tape;
-    const tn__node *table = tn__node_of(y->in[i])->root;
-    if (!tn__is_leaf_of_params(&table->pub))
+    const tn_tape *t = y ? y->tape : NULL;
+    const tn_tensor *x = tn__input(y, i);
+    const tn__node *table = x ? tn__node_of(x)->root : NULL;
+    if (!x || !tn__is_leaf_of_params(&table->pub))
         return tn_op_fail(y, TN_EUSAGE, "changes input %d in place, so that must be a parameter", i);
     for (int64_t k = 0; k < t->n_nodes; k++)
         if (needs_values(t->node[k], table))
@@ -335,12 +344,12 @@ bool tn_write_input(tn_tensor *y, int i)
 
 void tn_random(tn_tensor *y)
 {
-    tn__node_of(y)->ordinal = y->tape->n_random++;
+    if (y) tn__node_of(y)->ordinal = y->tape->n_random++;
 }
 
 bool tn_propose(tn_tensor *y, int i)
 {
-    if (!tn_is_buffer(y->in[i])) return tn_op_fail(y, TN_EUSAGE, "input %d is not a buffer (tn_buffer)", i);
+    if (!tn_is_buffer(tn__input(y, i))) return tn_op_fail(y, TN_EUSAGE, "input %d is not a buffer (tn_buffer)", i);
     tn__proposal *p = take(y->tape, y->op->name, sizeof *p);
     tn_real *data = take(y->tape, y->op->name, (size_t)y->in[i]->n * sizeof *data);
     if (!p || !data) return false;
@@ -351,13 +360,14 @@ bool tn_propose(tn_tensor *y, int i)
 
 tn_real *tn_proposal(const tn_tensor *y, int i)
 {
-    for (tn__proposal *p = y->tape->proposals; p; p = p->next)
-        if (p->y == y && p->buffer == y->in[i]) return p->data;
+    for (tn__proposal *p = y ? y->tape->proposals : NULL; p; p = p->next)
+        if (p->y == y && p->buffer == tn__input(y, i)) return p->data;
     return NULL;
 }
 
 bool tn_wrap_dim(const tn_tensor *y, int rank, int64_t *dim)
 {
+    if (!dim) return tn_op_fail(y, TN_EUSAGE, "its dimension is NULL");
     if (*dim < -rank || *dim >= rank) {
         if (!rank) return tn_op_fail(y, TN_EINDEX, "a scalar has no dimension %lld", (long long)*dim);
         return tn_op_fail(y, TN_EINDEX, "dimension %lld is outside [%d, %d)", (long long)*dim, -rank, rank);
@@ -368,23 +378,23 @@ bool tn_wrap_dim(const tn_tensor *y, int rank, int64_t *dim)
 
 void *tn_scratch(const tn_tensor *y)
 {
-    return y->tape->scratch;
+    return y ? y->tape->scratch : NULL;
 }
 
 bool tn_training(const tn_tensor *y)
 {
-    return (y->tape->mode & TN_TRAIN) != 0;
+    return y && (y->tape->mode & TN_TRAIN) != 0;
 }
 
 /* ---- data in and out ----------------------------------------------------------------------------------------------- */
 
 static tn__node *new_leaf(tn_tape *t, const char *who, tn_dims shape)
 {
+    char fault[TN__SHAPE_FAULT];
     int64_t n = 0;
     if (!tn_ok(t) || !is_open(t, who)) return NULL;
     if (!tn__count(shape.n, shape.at, &n)) {
-        tn_fail(t->err, TN_ESHAPE, "%s: a rank of %d is not in 0..%d, or a size is negative or too large", who, shape.n,
-                TN_MAX_RANK);
+        tn_fail(t->err, tn__shape_fault(shape.n, shape.at, fault), "%s: %s", who, fault);
         return NULL;
     }
     tn__node *v = new_node(t, who, 0, 0);

@@ -105,22 +105,33 @@ MISUSE(mask_rank, tn_attention(t, Q, K, K, tn_detach(t, of(TN_DIMS(1, 2, 1, 3, 5
 MISUSE(mask_grad, tn_attention(t, Q, K, K, of(TN_DIMS(3, 5)), with(1, 0)))
 
 static const misuse misuses[] = {
-    {no_q, TN_EUSAGE, "attention: input 0 is NULL, and no earlier error says why" UNMADE},
-    {only_k, TN_EUSAGE, "attention: k and v come both, or neither of them"},
-    {only_v, TN_EUSAGE, "attention: k and v come both, or neither of them"},
-    {flat_q, TN_ESHAPE, "attention: q is (3, 4), it must be (batch, length, heads * head)"},
-    {k_batch, TN_ESHAPE, "attention: k is (1, 5, 4), for q (2, 3, 4) it must be (2, source, 4)"},
-    {k_width, TN_ESHAPE, "attention: k is (2, 5, 6), for q (2, 3, 4) it must be (2, source, 4)"},
-    {v_source, TN_ESHAPE, "attention: v is (2, 3, 4), for k (2, 5, 4) it must be (2, 5, heads * head)"},
-    {no_heads, TN_EUSAGE, "attention: heads is 0, it must be at least 1"},
-    {heads_of_q, TN_ESHAPE, "attention: q is (2, 3, 4), its last size must be a multiple of 3 heads"},
-    {heads_of_v, TN_ESHAPE, "attention: v is (2, 5, 3), its last size must be a multiple of 2 heads"},
-    {heads_of_packed, TN_ESHAPE, "attention: q is (2, 3, 4), its last size must be a multiple of 3 times 1 heads"},
-    {infinite, TN_EUSAGE, "attention: scale is inf, it must be finite"},
-    {mask_size, TN_ESHAPE, "attention: mask is (3, 4), it must broadcast to (batch, heads, length, source) = (2, 1, 3, 5)"},
-    {mask_rank, TN_ESHAPE, "attention: mask is (1, 2, 1, 3, 5), it must broadcast to (batch, heads, length, source) = "
+    {"ops.h: a required tensor that is NULL",
+     no_q, TN_EUSAGE, "attention: input 0 is NULL, and no earlier error says why" UNMADE},
+    {"tn_attention: one of k and v without the other", only_k, TN_EUSAGE, "attention: k and v come both, or neither of them"},
+    {"tn_attention: one of k and v without the other", only_v, TN_EUSAGE, "attention: k and v come both, or neither of them"},
+    {"tn_attention: q is not of three dimensions",
+     flat_q, TN_ESHAPE, "attention: q is (3, 4), it must be (batch, length, heads * head)"},
+    {"tn_attention: a k that does not go with q",
+     k_batch, TN_ESHAPE, "attention: k is (1, 5, 4), for q (2, 3, 4) it must be (2, source, 4)"},
+    {"tn_attention: a k that does not go with q",
+     k_width, TN_ESHAPE, "attention: k is (2, 5, 6), for q (2, 3, 4) it must be (2, source, 4)"},
+    {"tn_attention: a v that does not go with k",
+     v_source, TN_ESHAPE, "attention: v is (2, 3, 4), for k (2, 5, 4) it must be (2, 5, heads * head)"},
+    {"tn_attention: heads < 1", no_heads, TN_EUSAGE, "attention: heads is 0, it must be at least 1"},
+    {"tn_attention: a last size that heads do not divide",
+     heads_of_q, TN_ESHAPE, "attention: q is (2, 3, 4), its last size must be a multiple of 3 heads"},
+    {"tn_attention: a last size that heads do not divide",
+     heads_of_v, TN_ESHAPE, "attention: v is (2, 5, 3), its last size must be a multiple of 2 heads"},
+    {"tn_attention: a last size that heads do not divide",
+     heads_of_packed, TN_ESHAPE, "attention: q is (2, 3, 4), its last size must be a multiple of 3 times 1 heads"},
+    {"tn_attention: a scale that is not finite", infinite, TN_EUSAGE, "attention: scale is inf, it must be finite"},
+    {"tn_attention: a mask that does not broadcast",
+     mask_size, TN_ESHAPE, "attention: mask is (3, 4), it must broadcast to (batch, heads, length, source) = (2, 1, 3, 5)"},
+    {"tn_attention: a mask that does not broadcast",
+     mask_rank, TN_ESHAPE, "attention: mask is (1, 2, 1, 3, 5), it must broadcast to (batch, heads, length, source) = "
                            "(2, 1, 3, 5)"},
-    {mask_grad, TN_EUSAGE, "attention: input 3 (3, 5) wants a gradient, and gets none here: give tn_detach(t, x)"},
+    {"ops.h: a gradient wanted of what has none",
+     mask_grad, TN_EUSAGE, "attention: input 3 (3, 5) wants a gradient, and gets none here: give tn_detach(t, x)"},
 };
 enum { N_MISUSES = sizeof misuses / sizeof *misuses };
 

@@ -345,6 +345,7 @@ END_TEST
 static const int32_t bad_ids[] = {0, 1, 2, 50321, -1};
 
 typedef struct misuse {
+    const char          *what; /* misuse.h */
     tn_dims              table;
     tn_ids               ids;
     tn_embedding_options o;
@@ -356,17 +357,24 @@ typedef struct misuse {
 #define TABLE {2, {ROWS, WIDTH}}
 
 static const misuse misuses[] = {
-    {TABLE, {bad_ids, 5}, PLAIN, TN_EINDEX, "embedding \"words\": id 50321 at position 3 is outside [0, 7)" STRANGE_ID},
-    {TABLE, {bad_ids + 4, 1}, PLAIN, TN_EINDEX, "embedding \"words\": id -1 at position 0 is outside [0, 7)" STRANGE_ID},
-    {{2, {0, WIDTH}}, {bad_ids, 1}, PLAIN, TN_EINDEX, "embedding \"words\": id 0 at position 0 is outside [0, 0)" STRANGE_ID},
-    {{1, {ROWS}}, {bad_ids, 1}, PLAIN, TN_ESHAPE, "embedding \"words\": table must be (rows, width), it is (7,)"},
-    {TABLE, {bad_ids, -2}, PLAIN, TN_EUSAGE, "embedding \"words\": the number of ids is -2"},
-    {TABLE, {NULL, 2}, PLAIN, TN_EUSAGE, "embedding \"words\": ids is NULL, and should hold 2"},
-    {TABLE, {bad_ids, 3}, {7, 0, 2, false}, TN_EINDEX, "embedding \"words\": padding_idx 7 is outside [-7, 7)"},
-    {TABLE, {bad_ids, 3}, {-8, 0, 2, false}, TN_EINDEX, "embedding \"words\": padding_idx -8 is outside [-7, 7)"},
-    {TABLE, {bad_ids, 3}, {TN_NO_PADDING, -1, 2, false}, TN_EUSAGE,
+    {"tn_embedding: an id outside [0, V)",
+     TABLE, {bad_ids, 5}, PLAIN, TN_EINDEX, "embedding \"words\": id 50321 at position 3 is outside [0, 7)" STRANGE_ID},
+    {"tn_embedding: an id outside [0, V)",
+     TABLE, {bad_ids + 4, 1}, PLAIN, TN_EINDEX, "embedding \"words\": id -1 at position 0 is outside [0, 7)" STRANGE_ID},
+    {"tn_embedding: an id outside [0, V)",
+     {2, {0, WIDTH}}, {bad_ids, 1}, PLAIN, TN_EINDEX, "embedding \"words\": id 0 at position 0 is outside [0, 0)" STRANGE_ID},
+    {"tn_embedding: table is no matrix",
+     {1, {ROWS}}, {bad_ids, 1}, PLAIN, TN_ESHAPE, "embedding \"words\": table must be (rows, width), it is (7,)"},
+    {"tn_embedding: a negative number of ids",
+     TABLE, {bad_ids, -2}, PLAIN, TN_EUSAGE, "embedding \"words\": the number of ids is -2"},
+    {"tn_embedding: ids at NULL", TABLE, {NULL, 2}, PLAIN, TN_EUSAGE, "embedding \"words\": ids is NULL, and should hold 2"},
+    {"tn_embedding: padding_idx outside [-V, V)",
+     TABLE, {bad_ids, 3}, {7, 0, 2, false}, TN_EINDEX, "embedding \"words\": padding_idx 7 is outside [-7, 7)"},
+    {"tn_embedding: padding_idx outside [-V, V)",
+     TABLE, {bad_ids, 3}, {-8, 0, 2, false}, TN_EINDEX, "embedding \"words\": padding_idx -8 is outside [-7, 7)"},
+    {"tn_embedding: max_norm below 0", TABLE, {bad_ids, 3}, {TN_NO_PADDING, -1, 2, false}, TN_EUSAGE,
      "embedding \"words\": max_norm is -1, it must be 0 (off) or more"},
-    {TABLE, {bad_ids, 3}, {TN_NO_PADDING, 1, 0, false}, TN_EUSAGE,
+    {"tn_embedding: norm_type of 0 or less", TABLE, {bad_ids, 3}, {TN_NO_PADDING, 1, 0, false}, TN_EUSAGE,
      "embedding \"words\": norm_type is 0, it must be more than 0"},
 };
 
@@ -383,6 +391,7 @@ END_TEST
 static const int64_t late[] = {1, 2}, falling[] = {0, 4, 2}, beyond[] = {0, 2, 9};
 
 typedef struct bag_misuse {
+    const char *what;
     tn_bags     bags;
     tn_bag_mode mode;
     bool        last, freq;
@@ -392,35 +401,36 @@ typedef struct bag_misuse {
 } bag_misuse;
 
 static const bag_misuse bag_misuses[] = {
-    {{{some_ids, 6}, late, 2}, TN_BAG_MEAN, false, false, 0, TN_EINDEX,
+    {"tn_embedding_bag: offsets that do not start at 0", {{some_ids, 6}, late, 2}, TN_BAG_MEAN, false, false, 0, TN_EINDEX,
      "embedding_bag \"words\": offsets[0] is 1, it must be 0"},
-    {{{some_ids, 6}, falling, 3}, TN_BAG_MEAN, false, false, 0, TN_EINDEX,
+    {"tn_embedding_bag: offsets that decrease", {{some_ids, 6}, falling, 3}, TN_BAG_MEAN, false, false, 0, TN_EINDEX,
      "embedding_bag \"words\": offsets[2] is 2, less than the 4 before it"},
-    {{{some_ids, 6}, beyond, 3}, TN_BAG_MEAN, false, false, 0, TN_EINDEX,
+    {"tn_embedding_bag: offsets that pass the end", {{some_ids, 6}, beyond, 3}, TN_BAG_MEAN, false, false, 0, TN_EINDEX,
      "embedding_bag \"words\": offsets[2] is 9, past the end of 6 ids"},
-    {{{some_ids, 6}, beyond, 2}, TN_BAG_MEAN, true, false, 0, TN_EINDEX,
+    {"tn_embedding_bag: offsets that pass the end", {{some_ids, 6}, beyond, 2}, TN_BAG_MEAN, true, false, 0, TN_EINDEX,
      "embedding_bag \"words\": offsets[2] is 9, past the end of 6 ids"},
-    {{{some_ids, 6}, falling, 2}, TN_BAG_MEAN, true, false, 0, TN_EINDEX,
+    {"tn_embedding_bag: offsets that decrease", {{some_ids, 6}, falling, 2}, TN_BAG_MEAN, true, false, 0, TN_EINDEX,
      "embedding_bag \"words\": offsets[2] is 2, less than the 4 before it"},
-    {{{some_ids, 6}, NULL, 2}, TN_BAG_MEAN, false, false, 0, TN_EUSAGE,
+    {"tn_embedding_bag: offsets at NULL", {{some_ids, 6}, NULL, 2}, TN_BAG_MEAN, false, false, 0, TN_EUSAGE,
      "embedding_bag \"words\": offsets is NULL, and should hold 2"},
-    {{{some_ids, 6}, NULL, 0}, TN_BAG_MEAN, true, false, 0, TN_EUSAGE,
+    {"tn_embedding_bag: offsets at NULL", {{some_ids, 6}, NULL, 0}, TN_BAG_MEAN, true, false, 0, TN_EUSAGE,
      "embedding_bag \"words\": offsets is NULL, and should hold 1"},
-    {{{some_ids, 6}, beyond, -1}, TN_BAG_MEAN, false, false, 0, TN_EUSAGE,
+    {"tn_embedding_bag: a negative number of bags", {{some_ids, 6}, beyond, -1}, TN_BAG_MEAN, false, false, 0, TN_EUSAGE,
      "embedding_bag \"words\": -1 bags of 6 ids"},
-    {{{NULL, 6}, beyond, 1}, TN_BAG_MEAN, false, false, 0, TN_EUSAGE,
+    {"tn_embedding_bag: ids at NULL", {{NULL, 6}, beyond, 1}, TN_BAG_MEAN, false, false, 0, TN_EUSAGE,
      "embedding_bag \"words\": ids is NULL, and should hold 6"},
-    {{{bad_ids, 5}, beyond, 2}, TN_BAG_MEAN, false, false, 0, TN_EINDEX,
+    {"tn_embedding_bag: an id outside [0, V)", {{bad_ids, 5}, beyond, 2}, TN_BAG_MEAN, false, false, 0, TN_EINDEX,
      "embedding_bag \"words\": id 50321 at position 3 is outside [0, 7)" STRANGE_ID},
-    {{{some_ids, 6}, beyond, 2}, (tn_bag_mode)7, false, false, 0, TN_EUSAGE,
+    {"tn_embedding_bag: an unknown mode", {{some_ids, 6}, beyond, 2}, (tn_bag_mode)7, false, false, 0, TN_EUSAGE,
      "embedding_bag \"words\": mode 7 is not TN_BAG_MEAN, TN_BAG_SUM or TN_BAG_MAX"},
-    {{{some_ids, 6}, beyond, 2}, TN_BAG_MAX, false, true, 0, TN_EUSAGE,
+    {"tn_embedding_bag: scale_grad_by_freq with the maximum",
+     {{some_ids, 6}, beyond, 2}, TN_BAG_MAX, false, true, 0, TN_EUSAGE,
      "embedding_bag \"words\": scale_grad_by_freq goes with TN_BAG_MEAN and TN_BAG_SUM, not with TN_BAG_MAX"},
-    {{{some_ids, 6}, beyond, 2}, TN_BAG_MEAN, false, false, 6, TN_EUSAGE,
+    {"tn_embedding_bag: weights in another mode", {{some_ids, 6}, beyond, 2}, TN_BAG_MEAN, false, false, 6, TN_EUSAGE,
      "embedding_bag \"words\": weights for each sample go with TN_BAG_SUM only"},
-    {{{some_ids, 6}, beyond, 2}, TN_BAG_MAX, false, false, 6, TN_EUSAGE,
+    {"tn_embedding_bag: weights in another mode", {{some_ids, 6}, beyond, 2}, TN_BAG_MAX, false, false, 6, TN_EUSAGE,
      "embedding_bag \"words\": weights for each sample go with TN_BAG_SUM only"},
-    {{{some_ids, 6}, beyond, 2}, TN_BAG_SUM, false, false, 5, TN_ESHAPE,
+    {"tn_embedding_bag: weights of another size", {{some_ids, 6}, beyond, 2}, TN_BAG_SUM, false, false, 5, TN_ESHAPE,
      "embedding_bag \"words\": weights is (5,), for 6 ids"},
 };
 

@@ -1,6 +1,6 @@
 /* The rules against a naive reference, dense and by rows; groups, clipping, schedules; what goes wrong, and a rule of
  * one's own. Gradients are given by an op of the test's, so that no other op has to be right. */
-#include "tests.h"
+#include "misuse.h"
 
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -585,75 +585,64 @@ static const optim_rule without_update = {.name = "lazy"};
 static const optim_rule with_options = {.name = "mine", .options_size = 8, .update = do_nothing};
 static const optim_rule with_five_states = {.name = "mine", .n_state = five_states, .update = do_nothing};
 
-typedef struct misuse {
-    const char *text;
-    optim *(*call)(void);
-} misuse;
-
-#define MISUSE(name, expression) \
-    static optim *name(void)     \
-    {                            \
-        return expression;       \
-    }
-MISUSE(sgd_lr, optim_sgd(ps, (optim_sgd_options){.lr = -1}))
-MISUSE(sgd_nan, optim_sgd(ps, (optim_sgd_options){.lr = NAN}))
-MISUSE(sgd_decay, optim_sgd(ps, (optim_sgd_options){.lr = 1, .weight_decay = -0.5}))
-MISUSE(sgd_momentum, optim_sgd(ps, (optim_sgd_options){.lr = 1, .momentum = -0.1}))
-MISUSE(sgd_dampening, optim_sgd(ps, (optim_sgd_options){.lr = 1, .momentum = 0.1, .dampening = INFINITY}))
-MISUSE(sgd_nesterov, optim_sgd(ps, (optim_sgd_options){.lr = 1, .nesterov = true}))
-MISUSE(sgd_damped, optim_sgd(ps, (optim_sgd_options){.lr = 1, .momentum = 0.9, .dampening = 0.1, .nesterov = true}))
-MISUSE(adam_lr, adam_with(INFINITY, 0.9, 0.99, 1e-8))
-MISUSE(adam_beta1, adam_with(1, 1, 0.99, 1e-8))
-MISUSE(adam_beta2, adam_with(1, 0.9, -0.01, 1e-8))
-MISUSE(adam_eps, adam_with(1, 0.9, 0.99, -1e-8))
-MISUSE(adamw_beta1, optim_adamw(ps, (optim_adam_options){.lr = 1, .beta1 = 2}))
-MISUSE(sparse_decay, optim_sparse_adam(ps, (optim_adam_options){.lr = 1, .weight_decay = 0.01}))
-MISUSE(sparse_amsgrad, optim_sparse_adam(ps, (optim_adam_options){.lr = 1, .amsgrad = true}))
-MISUSE(sparse_eps, optim_sparse_adam(ps, (optim_adam_options){.lr = 1, .eps = -1}))
-MISUSE(adagrad_lr_decay, adagrad_with(-1, 0, 0))
-MISUSE(adagrad_initial, adagrad_with(0, -1, 0))
-MISUSE(adagrad_eps, adagrad_with(0, 0, -1))
-MISUSE(rmsprop_alpha, rmsprop_with(-0.5, 0, 0))
-MISUSE(rmsprop_eps, rmsprop_with(0.5, -1, 0))
-MISUSE(rmsprop_momentum, rmsprop_with(0.5, 0, -1))
-MISUSE(no_rule, optim_new(ps, NULL, NULL, 1, 0))
-MISUSE(no_update, optim_new(ps, &without_update, NULL, 1, 0))
-MISUSE(no_options, optim_new(ps, &with_options, NULL, 1, 0))
-MISUSE(many_states, optim_new(ps, &with_five_states, NULL, 1, 0))
+MISUSE(sgd_lr, ck_assert_ptr_null(optim_sgd(ps, (optim_sgd_options){.lr = -1})))
+MISUSE(sgd_nan, ck_assert_ptr_null(optim_sgd(ps, (optim_sgd_options){.lr = NAN})))
+MISUSE(sgd_decay, ck_assert_ptr_null(optim_sgd(ps, (optim_sgd_options){.lr = 1, .weight_decay = -0.5})))
+MISUSE(sgd_momentum, ck_assert_ptr_null(optim_sgd(ps, (optim_sgd_options){.lr = 1, .momentum = -0.1})))
+MISUSE(sgd_dampening, ck_assert_ptr_null(optim_sgd(ps, (optim_sgd_options){.lr = 1, .momentum = 0.1, .dampening = INFINITY})))
+MISUSE(sgd_nesterov, ck_assert_ptr_null(optim_sgd(ps, (optim_sgd_options){.lr = 1, .nesterov = true})))
+MISUSE(sgd_damped, ck_assert_ptr_null(optim_sgd(ps, (optim_sgd_options){.lr = 1, .momentum = 0.9, .dampening = 0.1, .nesterov = true})))
+MISUSE(adam_lr, ck_assert_ptr_null(adam_with(INFINITY, 0.9, 0.99, 1e-8)))
+MISUSE(adam_beta1, ck_assert_ptr_null(adam_with(1, 1, 0.99, 1e-8)))
+MISUSE(adam_beta2, ck_assert_ptr_null(adam_with(1, 0.9, -0.01, 1e-8)))
+MISUSE(adam_eps, ck_assert_ptr_null(adam_with(1, 0.9, 0.99, -1e-8)))
+MISUSE(adamw_beta1, ck_assert_ptr_null(optim_adamw(ps, (optim_adam_options){.lr = 1, .beta1 = 2})))
+MISUSE(sparse_decay, ck_assert_ptr_null(optim_sparse_adam(ps, (optim_adam_options){.lr = 1, .weight_decay = 0.01})))
+MISUSE(sparse_amsgrad, ck_assert_ptr_null(optim_sparse_adam(ps, (optim_adam_options){.lr = 1, .amsgrad = true})))
+MISUSE(sparse_eps, ck_assert_ptr_null(optim_sparse_adam(ps, (optim_adam_options){.lr = 1, .eps = -1})))
+MISUSE(adagrad_lr_decay, ck_assert_ptr_null(adagrad_with(-1, 0, 0)))
+MISUSE(adagrad_initial, ck_assert_ptr_null(adagrad_with(0, -1, 0)))
+MISUSE(adagrad_eps, ck_assert_ptr_null(adagrad_with(0, 0, -1)))
+MISUSE(rmsprop_alpha, ck_assert_ptr_null(rmsprop_with(-0.5, 0, 0)))
+MISUSE(rmsprop_eps, ck_assert_ptr_null(rmsprop_with(0.5, -1, 0)))
+MISUSE(rmsprop_momentum, ck_assert_ptr_null(rmsprop_with(0.5, 0, -1)))
+MISUSE(no_rule, ck_assert_ptr_null(optim_new(ps, NULL, NULL, 1, 0)))
+MISUSE(no_update, ck_assert_ptr_null(optim_new(ps, &without_update, NULL, 1, 0)))
+MISUSE(no_options, ck_assert_ptr_null(optim_new(ps, &with_options, NULL, 1, 0)))
+MISUSE(many_states, ck_assert_ptr_null(optim_new(ps, &with_five_states, NULL, 1, 0)))
 
 static const misuse misuses[] = {
-    {"sgd: lr is -1, it must be at least 0", sgd_lr},
-    {"sgd: lr is nan, it must be finite", sgd_nan},
-    {"sgd: weight_decay is -0.5, it must be at least 0", sgd_decay},
-    {"sgd: momentum is -0.1, it must be at least 0", sgd_momentum},
-    {"sgd: dampening is inf, it must be finite", sgd_dampening},
-    {"sgd: nesterov needs momentum above 0 and dampening 0, they are 0 and 0", sgd_nesterov},
-    {"sgd: nesterov needs momentum above 0 and dampening 0, they are 0.9 and 0.1", sgd_damped},
-    {"adam: lr is inf, it must be finite", adam_lr},
-    {"adam: beta1 is 1, it must be in [0, 1)", adam_beta1},
-    {"adam: beta2 is -0.01, it must be in [0, 1)", adam_beta2},
-    {"adam: eps is -1e-08, it must be at least 0", adam_eps},
-    {"adamw: beta1 is 2, it must be in [0, 1)", adamw_beta1},
-    {"sparse_adam: weight_decay is 0.01, it must be 0: it would move every row", sparse_decay},
-    {"sparse_adam: amsgrad is true, it must be false", sparse_amsgrad},
-    {"sparse_adam: eps is -1, it must be at least 0", sparse_eps},
-    {"adagrad: lr_decay is -1, it must be at least 0", adagrad_lr_decay},
-    {"adagrad: initial_accumulator is -1, it must be at least 0", adagrad_initial},
-    {"adagrad: eps is -1, it must be at least 0", adagrad_eps},
-    {"rmsprop: alpha is -0.5, it must be in [0, 1)", rmsprop_alpha},
-    {"rmsprop: eps is -1, it must be at least 0", rmsprop_eps},
-    {"rmsprop: momentum is -1, it must be at least 0", rmsprop_momentum},
-    {"optim_new: the rule needs a name and an update", no_rule},
-    {"optim_new: the rule needs a name and an update", no_update},
-    {"mine: options is NULL", no_options},
-    {"mine: the rule wants 5 states, it may have 0 to 4", many_states},
+    {"optim_sgd: optim_new's", sgd_lr, TN_EUSAGE, "sgd: lr is -1, it must be at least 0"},
+    {"optim_new: lr not finite", sgd_nan, TN_EUSAGE, "sgd: lr is nan, it must be finite"},
+    {"optim_new: weight_decay below 0 or not finite", sgd_decay, TN_EUSAGE, "sgd: weight_decay is -0.5, it must be at least 0"},
+    {"optim_sgd: momentum below 0", sgd_momentum, TN_EUSAGE, "sgd: momentum is -0.1, it must be at least 0"},
+    {"optim_sgd: dampening that is not finite", sgd_dampening, TN_EUSAGE, "sgd: dampening is inf, it must be finite"},
+    {"optim_sgd: nesterov without momentum or with dampening", sgd_nesterov, TN_EUSAGE, "sgd: nesterov needs momentum above 0 and dampening 0, they are 0 and 0"},
+    {"optim_sgd: nesterov without momentum or with dampening", sgd_damped, TN_EUSAGE, "sgd: nesterov needs momentum above 0 and dampening 0, they are 0.9 and 0.1"},
+    {"optim_adam: optim_new's", adam_lr, TN_EUSAGE, "adam: lr is inf, it must be finite"},
+    {"optim_adam: beta1 outside [0, 1)", adam_beta1, TN_EUSAGE, "adam: beta1 is 1, it must be in [0, 1)"},
+    {"optim_adam: beta2 outside [0, 1)", adam_beta2, TN_EUSAGE, "adam: beta2 is -0.01, it must be in [0, 1)"},
+    {"optim_adam: eps below 0", adam_eps, TN_EUSAGE, "adam: eps is -1e-08, it must be at least 0"},
+    {"optim_adamw: beta1 outside [0, 1)", adamw_beta1, TN_EUSAGE, "adamw: beta1 is 2, it must be in [0, 1)"},
+    {"optim_sparse_adam: weight_decay other than 0", sparse_decay, TN_EUSAGE, "sparse_adam: weight_decay is 0.01, it must be 0: it would move every row"},
+    {"optim_sparse_adam: amsgrad", sparse_amsgrad, TN_EUSAGE, "sparse_adam: amsgrad is true, it must be false"},
+    {"optim_sparse_adam: optim_adam's", sparse_eps, TN_EUSAGE, "sparse_adam: eps is -1, it must be at least 0"},
+    {"optim_adagrad: lr_decay below 0", adagrad_lr_decay, TN_EUSAGE, "adagrad: lr_decay is -1, it must be at least 0"},
+    {"optim_adagrad: initial_accumulator below 0", adagrad_initial, TN_EUSAGE, "adagrad: initial_accumulator is -1, it must be at least 0"},
+    {"optim_adagrad: eps below 0", adagrad_eps, TN_EUSAGE, "adagrad: eps is -1, it must be at least 0"},
+    {"optim_rmsprop: alpha outside [0, 1)", rmsprop_alpha, TN_EUSAGE, "rmsprop: alpha is -0.5, it must be in [0, 1)"},
+    {"optim_rmsprop: eps below 0", rmsprop_eps, TN_EUSAGE, "rmsprop: eps is -1, it must be at least 0"},
+    {"optim_rmsprop: momentum below 0", rmsprop_momentum, TN_EUSAGE, "rmsprop: momentum is -1, it must be at least 0"},
+    {"optim_new: a rule that is NULL", no_rule, TN_EUSAGE, "optim_new: the rule needs a name and an update"},
+    {"optim_new: a rule without name or update", no_update, TN_EUSAGE, "optim_new: the rule needs a name and an update"},
+    {"optim_new: options at NULL", no_options, TN_EUSAGE, "mine: options is NULL"},
+    {"optim_new: more than OPTIM_MAX_STATE states", many_states, TN_EUSAGE, "mine: the rule wants 5 states, it may have 0 to 4"},
 };
 enum { MISUSES = sizeof misuses / sizeof *misuses };
 
 START_TEST(impossible_options)
 {
-    ck_assert_ptr_null(misuses[_i].call());
-    ck_error(TN_EUSAGE, misuses[_i].text);
+    check_misuse(&misuses[_i]);
 }
 END_TEST
 

@@ -42,10 +42,11 @@ tn_tensor *tn_apply(tn_tape *t, const tn_op *op, int n, tn_tensor *const *in, co
 
 /* ---- in shape ---------------------------------------------------------------------------------------------------- */
 
-/* Sets y's shape. Shape error: a negative size; a rank over TN_MAX_RANK. Memory error: a shape larger than any memory. */
+/* Sets y's shape. Shape error: a negative size; a rank over TN_MAX_RANK. Memory error: a shape larger than any memory.
+ * Usage error: size is NULL. */
 bool tn_set_shape(tn_tensor *y, int rank, const int64_t *size);
 
-/* Sets y's shape to x's. */
+/* Sets y's shape to x's. Usage error: x is NULL. */
 bool tn_set_shape_like(tn_tensor *y, const tn_tensor *x);
 
 /* y shares in[i]'s data and gradient; the shape is set as usual, with the same number of elements. Usage error: no
@@ -64,8 +65,8 @@ bool tn_alloc_scratch(tn_tensor *y, size_t bytes);
  * error: no such input. Memory error: no room. */
 bool tn_touch_rows(tn_tensor *y, int i, tn_ids ids);
 
-/* Declares that forward writes in[i]'s data in place (Embedding's max_norm). Usage error: no such input; an
- * input that is no parameter; an earlier op on this tape needs the old values. */
+/* Declares that forward writes in[i]'s data in place (Embedding's max_norm). Usage error: an input
+ * that is no parameter; an earlier op on this tape needs the old values. */
 bool tn_write_input(tn_tensor *y, int i);
 
 /* Declares a random op. Its numbers are a function of the tape's seed, stream and count, of the op's ordinal among the
@@ -81,7 +82,8 @@ tn_real *tn_proposal(const tn_tensor *y, int i);
 /* Records the error `op "param": text` and returns false. */
 bool tn_op_fail(const tn_tensor *y, tn_code code, const char *format, ...) TN_PRINTF(3, 4);
 
-/* dim from -rank to rank - 1 as 0 to rank - 1 in *dim. Index error: another dim. */
+/* dim from -rank to rank - 1 as 0 to rank - 1 in *dim. Index error: another dim. Usage error: dim is
+ * NULL. */
 bool tn_wrap_dim(const tn_tensor *y, int rank, int64_t *dim);
 
 /* ---- in forward and backward ------------------------------------------------------------------------------------- */

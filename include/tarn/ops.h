@@ -74,7 +74,7 @@ tn_tensor *tn_logsumexp(tn_tape *t, tn_tensor *x, tn_dims dims, bool keep); /* l
 /* Index of the largest along dim (the first of equals; a NaN counts as largest) into the caller's index, x.n / size[dim]
  * numbers in row-major order of the other dimensions. No tensor, no gradient: works on a spent tape too. False after an
  * error. Index error: a dimension out of range. Shape error: nothing to choose from; a size that int32_t cannot count. Usage
- * error: x is NULL; index is NULL; x is of an earlier step. */
+ * error: x is NULL; index is NULL. */
 bool tn_argmax(tn_tape *t, const tn_tensor *x, int64_t dim, int32_t *index);
 
 /* Index error: a dimension out of range. */
