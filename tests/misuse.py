@@ -5,7 +5,7 @@
 
 The headers state a failure by one phrase for each code, "Shape error: cause; cause.", or by reference, "Errors: cause;
 cause." (as tn_save's). A declaration's own comment speaks for it, one above a paragraph for all of it, the one at a file's
-head for every function of the file. A row begins with its misuse, "function: cause" (for a file's head "ops.h: cause"), and
+head for every function of the file; "(it names ...)" is no part of a cause. A row begins with its misuse, "function: cause" (for a file's head "ops.h: cause"), and
 then comes its code: in a table, or in ck_misuse.
 
 Each pointer that a public function takes is NULL in a call that ck_refuses, ck_ignores, ck_skips or ck_takes; but for the ops
@@ -20,8 +20,8 @@ from docs import Header
 CODES = {"Shape": "TN_ESHAPE", "Index": "TN_EINDEX", "Memory": "TN_EMEMORY", "Io": "TN_EIO", "Format": "TN_EFORMAT",
          "Nonfinite": "TN_ENONFINITE", "Usage": "TN_EUSAGE"}
 PHRASE = re.compile(r"\b(?:(%s) error|Errors): (.*?)(?=\.(?:\s|$)|$)" % "|".join(CODES))
-IRREGULAR = re.compile(r"\b(?:shape|index|memory|io|format|nonfinite|usage)(?: error)?:|\b(?:shape|index|io|format|nonfinite|usage)"
-                       r" error|\b(?:%s): |\b[Ff]ails on" % "|".join(CODES))
+IRREGULAR = re.compile(r"\b(?:shape|index|memory|io|nonfinite|usage)(?: error\b|: )|\bformat error|\b(?:%s): |\b[Ff]ails on"
+                       % "|".join(CODES))
 STRING = r'"((?:[^"\\]|\\.)*)"'
 NULLS = ("ck_refuses", "ck_ignores", "ck_skips", "ck_takes")
 
@@ -43,7 +43,7 @@ class Declarations(Header):
         text = " ".join(words(comment).split())
         self.texts.append(text)
         for match in PHRASE.finditer(text):
-            for cause in match[2].split(";"):
+            for cause in re.sub(r" \((?:it|the text) [^)]*\)", "", match[2]).split(";"):
                 for function in functions:
                     self.said.append((function, CODES.get(match[1]), " ".join(cause.split())))
 
@@ -113,21 +113,32 @@ def nulls_of(source):
                 yield match[1], i
 
 
+def inherited(said):
+    """The causes that a function has by reference, with the code and the reference."""
+    own = {}
+    for function, code, cause in said:
+        own.setdefault(function, []).append((code, cause))
+    for function, code, cause in said:
+        for of in own.get(cause[:-2], []) if code is None and cause.endswith("'s") else []:
+            yield (function, *of), cause
+
+
 def missing(headers, sources):
-    said = [s for h in headers for s in h.said]
+    said = {s for h in headers for s in h.said}
     rows = {r for s in sources for r in rows_of(s)}
     nulls = {n for s in sources for n in nulls_of(s)}
     tried = {name for s in sources for name in re.findall(r'^    \{"((?:tn|nn)_\w+)"', s, re.M)}
-    cited = {(function, cause) for function, _, cause in rows}
+    by_reference = dict(inherited(said))
+    cited = {(function, cause) for function, _, cause in rows} | {(r[0], by_reference[r]) for r in rows if r in by_reference}
     for h in headers:
         for text in h.texts:
             for irregular in IRREGULAR.finditer(text):
                 yield f"{h.path}: not \"Code error: cause; cause.\": ...{text[max(0, irregular.start() - 40):irregular.end() + 20]}..."
-    for function, code, cause in said:
+    for function, code, cause in sorted(said, key=str):
         if (function, code, cause) not in rows and not (code is None and (function, cause) in cited):
             yield f"no row: {function}: {cause}: {code or 'the code of that'}"
     for function, code, cause in sorted(rows):
-        if (function, code, cause) not in said and (function, None, cause) not in said:
+        if not {(function, code, cause), (function, None, cause)} & said and (function, code, cause) not in by_reference:
             yield f"in no header: {function}: {cause}: {code}"
     for h in headers:
         for function, pointers in h.pointers.items():

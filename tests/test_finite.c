@@ -1,5 +1,5 @@
 /* tn_tape_check_finite: the first number that is none, by op, place and name, forward and backward; nothing when off. */
-#include "tests.h"
+#include "misuse.h"
 
 #include <tarn/op.h>
 
@@ -64,7 +64,8 @@ START_TEST(a_result)
     begin();
     tn_tensor *x = tn_input(t, TN_DIMS(2, 2), numbers, true);
     ck_assert_ptr_null(tn_exp(t, tn_log(t, tn_square(t, x))));
-    ck_error(TN_ENONFINITE, "log: forward, tensor 2 of the tape: the result (2, 2) is -inf at number 3");
+    ck_misuse("tn_tape_check_finite: a result",
+              TN_ENONFINITE, "log: forward, tensor 2 of the tape: the result (2, 2) is -inf at number 3");
 }
 END_TEST
 
@@ -91,7 +92,8 @@ START_TEST(an_input_from_outside)
     const tn_real bad_numbers[] = {1, NAN, 3};
     begin();
     tn_relu(t, tn_const(t, TN_DIMS(3), bad_numbers));
-    ck_error(TN_ENONFINITE, "relu: forward, tensor 1 of the tape: input 0 (3,) is nan at number 1");
+    ck_misuse("tn_tape_check_finite: an input",
+              TN_ENONFINITE, "relu: forward, tensor 1 of the tape: input 0 (3,) is nan at number 1");
 }
 END_TEST
 
@@ -129,7 +131,8 @@ START_TEST(a_gradient)
     begin();
     tn_tensor *x = tn_input(t, TN_DIMS(2, 2), numbers, true);
     ck_assert(!tn_backward(t, total(tn_sqrt(t, tn_square(t, x)))));
-    ck_error(TN_ENONFINITE, "sqrt: backward, tensor 2 of the tape: the gradient of input 0 (2, 2) is inf at number 3");
+    ck_misuse("tn_tape_check_finite: a gradient",
+              TN_ENONFINITE, "sqrt: backward, tensor 2 of the tape: the gradient of input 0 (2, 2) is inf at number 3");
 }
 END_TEST
 
@@ -176,7 +179,7 @@ START_TEST(a_gradient_that_is_given)
     tn_tensor *w = tn_param(ps, TN_DIMS(2, 2), tn_constant(1), "w");
     begin();
     ck_assert(!tn_backward_from(t, tn_square(t, w), dy));
-    ck_error(TN_ENONFINITE, "backward: dy (2, 2) is inf at number 1");
+    ck_misuse("tn_tape_check_finite: dy of tn_backward_from", TN_ENONFINITE, "backward: dy (2, 2) is inf at number 1");
     ck_assert_ptr_null(tn_grad_data(w));
 }
 END_TEST

@@ -1,5 +1,5 @@
 /* Every built-in op is gradchecked; gradcheck itself must notice wrong gradients, and says where. */
-#include "tests.h"
+#include "misuse.h"
 
 START_TEST(builtin)
 {
@@ -97,18 +97,19 @@ START_TEST(needs_backward_and_sample)
     tn_op op = product;
     op.sample = NULL;
     ck_assert(!tn_gradcheck(t, &op));
-    ck_error(TN_EUSAGE, "gradcheck: product has no sample");
+    ck_misuse("tn_gradcheck: an op without sample", TN_EUSAGE, "gradcheck: product has no sample");
     op = product;
     op.backward = NULL;
     ck_assert(!tn_gradcheck(t, &op));
-    ck_error(TN_EUSAGE, "gradcheck: product has no backward");
+    ck_misuse("tn_gradcheck: an op without backward", TN_EUSAGE, "gradcheck: product has no backward");
     op = product;
     op.sample = no_sample;
     ck_assert(!tn_gradcheck(t, &op));
-    ck_error(TN_EUSAGE, "gradcheck: product, sample 0 is NULL: give at least one");
+    ck_misuse("tn_gradcheck: no sample at all", TN_EUSAGE, "gradcheck: product, sample 0 is NULL: give at least one");
     op.sample = product_sample; /* which applies the other struct */
     ck_assert(!tn_gradcheck(t, &op));
-    ck_error(TN_EUSAGE, "gradcheck: product, sample 0 is not this op's result");
+    ck_misuse("tn_gradcheck: a sample that is not this op's result",
+              TN_EUSAGE, "gradcheck: product, sample 0 is not this op's result");
 }
 END_TEST
 

@@ -1,5 +1,5 @@
 /* The layers: how they start, what they compute, and what is left of one whose init failed. */
-#include "tests.h"
+#include "misuse.h"
 
 static void assert_values(const tn_tensor *x, int64_t n, const double *values)
 {
@@ -130,12 +130,14 @@ START_TEST(padding_out_of_range)
     nn_embedding e, none = {0};
     nn_embedding_init(&e, ps, "words", 3, 2);
     nn_embedding_set_padding(&e, ps, 3);
-    ck_error(TN_EINDEX, "nn_embedding_set_padding \"words.weight\": padding_idx 3 is outside [-3, 3)");
+    ck_misuse("nn_embedding_set_padding: outside [-V, V)",
+              TN_EINDEX, "nn_embedding_set_padding \"words.weight\": padding_idx 3 is outside [-3, 3)");
     nn_embedding_set_padding(&e, ps, -4);
     ck_error(TN_EINDEX, "nn_embedding_set_padding \"words.weight\": padding_idx -4 is outside [-3, 3)");
     ck_assert(e.options.padding_idx == TN_NO_PADDING);
     nn_embedding_set_padding(&none, ps, 0);
-    ck_error(TN_EUSAGE, "nn_embedding_set_padding: there is no table: call nn_embedding_init first");
+    ck_misuse("nn_embedding_set_padding: e is NULL or without its _init",
+              TN_EUSAGE, "nn_embedding_set_padding: there is no table: call nn_embedding_init first");
     tn_fail(&err, TN_EIO, "earlier");
     nn_embedding_set_padding(&e, ps, 0);
     ck_assert(e.options.padding_idx == TN_NO_PADDING && e.weight->data[0] != 0);
@@ -239,7 +241,8 @@ START_TEST(conv1d_starts)
     ck_assert(c.stride == 1 && c.padding == 0 && c.dilation == 1 && c.groups == 1 && grouped.groups == 2);
     nn_conv1d_init_groups(&grouped, ps, "odd", 4, 5, 1, 2);
     ck_assert(!grouped.weight && !grouped.bias);
-    ck_error(TN_EUSAGE, "nn_conv1d_init \"odd\": 2 groups do not divide 4 and 5 channels");
+    ck_misuse("nn_conv1d_init_groups: groups do not divide in and out",
+              TN_EUSAGE, "nn_conv1d_init \"odd\": 2 groups do not divide 4 and 5 channels");
     nn_conv1d_init_groups(&grouped, ps, "odd", 5, 4, 1, 2);
     ck_error(TN_EUSAGE, "nn_conv1d_init \"odd\": 2 groups do not divide 5 and 4 channels");
     nn_conv1d_init_groups(&grouped, ps, "none", 4, 4, 1, 0);
@@ -249,21 +252,36 @@ END_TEST
 
 START_TEST(conv1d_refuses)
 {
-    static const struct { tn_dims x; int64_t stride, padding, dilation; tn_code code; const char *text; } cases[] = {
-        {{3, {2, 3, 9}}, 1, 0, 1, TN_ESHAPE, "nn_conv1d \"conv.weight\": x is (2, 3, 9), it must be (batch, 4, length)"},
-        {{2, {4, 9}}, 1, 0, 1, TN_ESHAPE, "nn_conv1d \"conv.weight\": x is (4, 9), it must be (batch, 4, length)"},
-        {{3, {2, 4, 1}}, 1, 1, 2, TN_ESHAPE,
+    static const struct {
+        const char *what;
+        tn_dims     x;
+        int64_t     stride, padding, dilation;
+        tn_code     code;
+        const char *text;
+    } cases[] = {
+        {"nn_conv1d_forward: x is not (batch, in, length)",
+         {3, {2, 3, 9}}, 1, 0, 1, TN_ESHAPE, "nn_conv1d \"conv.weight\": x is (2, 3, 9), it must be (batch, 4, length)"},
+        {"nn_conv1d_forward: x is not (batch, in, length)",
+         {2, {4, 9}}, 1, 0, 1, TN_ESHAPE, "nn_conv1d \"conv.weight\": x is (4, 9), it must be (batch, 4, length)"},
+        {"tn_unfold: the kernel spans more than there is",
+         {3, {2, 4, 1}}, 1, 1, 2, TN_ESHAPE,
          "unfold: x (2, 4, 1) has a length of 3 with its padding, the kernel spans 5"},
-        {{3, {2, 4, 9}}, 0, 0, 1, TN_EUSAGE, "unfold: kernel 3, stride 0, dilation 1: each must be at least 1"},
-        {{3, {2, 4, 9}}, 1, 0, -1, TN_EUSAGE, "unfold: kernel 3, stride 1, dilation -1: each must be at least 1"},
-        {{3, {2, 4, 9}}, 1, -1, 1, TN_EUSAGE, "unfold: padding is -1, it must be 0 or more"},
-        {{3, {2, 4, 9}}, 1, INT64_MAX, 1, TN_EMEMORY,
+        {"tn_unfold: kernel, stride or dilation below 1",
+         {3, {2, 4, 9}}, 0, 0, 1, TN_EUSAGE, "unfold: kernel 3, stride 0, dilation 1: each must be at least 1"},
+        {"nn_conv1d_forward: tn_unfold's",
+         {3, {2, 4, 9}}, 1, 0, -1, TN_EUSAGE, "unfold: kernel 3, stride 1, dilation -1: each must be at least 1"},
+        {"tn_unfold: padding below 0",
+         {3, {2, 4, 9}}, 1, -1, 1, TN_EUSAGE, "unfold: padding is -1, it must be 0 or more"},
+        {"tn_unfold: sizes that overflow",
+         {3, {2, 4, 9}}, 1, INT64_MAX, 1, TN_EMEMORY,
          "unfold: kernel 3, dilation 1 and padding 9223372036854775807 on x (2, 4, 9) overflow"},
-        {{3, {2, 4, 9}}, 1, 0, INT64_MAX, TN_EMEMORY,
+        {"tn_unfold: sizes that overflow",
+         {3, {2, 4, 9}}, 1, 0, INT64_MAX, TN_EMEMORY,
          "unfold: kernel 3, dilation 9223372036854775807 and padding 0 on x (2, 4, 9) overflow"},
-        {{3, {0, 4, INT64_MAX}}, 1, 1, 1, TN_EMEMORY,
+        {"tn_unfold: sizes that overflow",
+         {3, {0, 4, INT64_MAX}}, 1, 1, 1, TN_EMEMORY,
          "unfold: kernel 3, dilation 1 and padding 1 on x (0, 4, 9223372036854775807) overflow"},
-        {{3, {2, 4, 9}}, INT64_MAX, 0, 1, TN_OK, ""},
+        {NULL, {3, {2, 4, 9}}, INT64_MAX, 0, 1, TN_OK, ""},
     };
     nn_conv1d c;
     nn_conv1d_init(&c, ps, "conv", 4, 2, 3);
@@ -278,7 +296,8 @@ START_TEST(conv1d_refuses)
     ck_error(TN_EUSAGE, "unfold: input 0 is NULL, and no earlier error says why" UNMADE);
     tn_tape_begin(t, TN_GRAD);
     ck_assert_ptr_null(tn_unfold(t, tn_input(t, TN_DIMS(3, 4), NULL, true), (tn_unfold_options){1, 1, 0, 1}));
-    ck_error(TN_ESHAPE, "unfold: x is (3, 4), it must be (batch, channels, length)");
+    ck_misuse("tn_unfold: x is not of three dimensions",
+              TN_ESHAPE, "unfold: x is (3, 4), it must be (batch, channels, length)");
 }
 END_TEST
 
@@ -467,7 +486,7 @@ START_TEST(failed_init)
     tn_error   own = {0};
     tn_params *params = tn_params_new(1, &own);
     const struct { const char *name; int64_t size; tn_code code; } cases[] = {
-        {"negative", -3, TN_ESHAPE}, {"huge", INT64_MAX / 2, TN_ESHAPE}, {"taken", 3, TN_EUSAGE},
+        {"negative", -3, TN_ESHAPE}, {"huge", INT64_MAX / 2, TN_EMEMORY}, {"taken", 3, TN_EUSAGE},
         {"optim", 3, TN_EUSAGE},
     };
     tn_param(params, TN_DIMS(1), tn_constant(0), "taken.weight");
@@ -496,7 +515,7 @@ START_TEST(failed_bias)
     tn_param(ps, TN_DIMS(1), tn_constant(0), "fc.bias");
     nn_linear_init(&l, ps, "fc", 2, 2);
     ck_assert(!l.weight && !l.bias);
-    ck_error(TN_EUSAGE, "tn_param: there is a \"fc.bias\" already");
+    ck_misuse("nn.h: a name that is there already", TN_EUSAGE, "tn_param: there is a \"fc.bias\" already");
     tn_param(ps, TN_DIMS(1), tn_constant(0), "norm.bias");
     nn_layer_norm_init(&n, ps, "norm", 2);
     ck_assert(!n.weight && !n.bias);
@@ -517,7 +536,7 @@ START_TEST(errors_name_the_layer)
     tn_error_clear(&err);
     tn_tape_begin(t, TN_EVAL);
     ck_assert_ptr_null(nn_embedding_forward(&e, t, ids));
-    ck_error(TN_EINDEX, "embedding \"words\": id 2 at position 0 is outside [0, 2)" STRANGE_ID);
+    ck_misuse("nn.h: the ops'", TN_EINDEX, "embedding \"words\": id 2 at position 0 is outside [0, 2)" STRANGE_ID);
 }
 END_TEST
 

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "tests.h"
+#include "misuse.h"
 
 static char path[64];
 
@@ -225,18 +225,20 @@ START_TEST(refuses_calls)
 {
     tn_tape_begin(t, TN_EVAL);
     ck_assert_ptr_null(tn_npy_load(t, "/nosuch/a.npy"));
-    ck_error(TN_EIO, "load \"/nosuch/a.npy\": cannot open: No such file or directory");
+    ck_misuse("tn_npy_load: a file that cannot be opened or read",
+              TN_EIO, "load \"/nosuch/a.npy\": cannot open: No such file or directory");
     ck_assert_ptr_null(tn_npy_load(t, "/tmp"));
     ck_error(TN_EIO, "load \"/tmp\": it is a directory");
     ck_assert_ptr_null(tn_npy_load(t, NULL));
-    ck_error(TN_EUSAGE, "load: the path is NULL");
+    ck_misuse("tn_npy_load: path is NULL", TN_EUSAGE, "load: the path is NULL");
     ck_assert_ptr_null(tn_npy_load(NULL, path));
     ck_assert(!tn_npy_save(NULL, path, &err));
-    ck_error(TN_EUSAGE, "save: the tensor is NULL");
+    ck_misuse("tn_npy_save: x is NULL", TN_EUSAGE, "save: the tensor is NULL");
     ck_assert(!tn_npy_save(tn_scalar(t, 1), NULL, &err));
-    ck_error(TN_EUSAGE, "save: the path is NULL");
+    ck_misuse("tn_npy_save: path is NULL", TN_EUSAGE, "save: the path is NULL");
     ck_assert(!tn_npy_save(tn_scalar(t, 1), "/nosuch/a.npy", &err));
-    ck_error(TN_EIO, "save \"/nosuch/a.npy\": cannot create a file beside it: No such file or directory");
+    ck_misuse("tn_npy_save: a file that cannot be written",
+              TN_EIO, "save \"/nosuch/a.npy\": cannot create a file beside it: No such file or directory");
     ck_assert(!tn_npy_save(tn_scalar(t, 1), path, NULL));
 }
 END_TEST

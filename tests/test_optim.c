@@ -491,7 +491,8 @@ START_TEST(clip_norm_not_finite)
     tn_tape_begin(t, TN_GRAD);
     tn_backward(t, give(give(NULL, a, (given){.data = good}), b, (given){.data = bad}));
     ck_assert_double_nan(optim_clip_norm(ps, 1));
-    ck_error(TN_ENONFINITE, "optim_clip_norm: the gradient of \"b.weight\" (3,) has the norm inf");
+    ck_misuse("optim_clip_norm: a norm that is not finite",
+              TN_ENONFINITE, "optim_clip_norm: the gradient of \"b.weight\" (3,) has the norm inf");
     ck_assert(tn_grad_data(a)[0] == 3 && tn_grad_data(a)[1] == 4);
     tn_params_zero_grad(ps);
     give_one(b, (given){.data = worse});
@@ -652,24 +653,27 @@ START_TEST(impossible_settings)
     tn_buffer(ps, TN_SCALAR, tn_constant(0), "mean");
     optim *o = plain_sgd(), *sparse = optim_sparse_adam(ps, optim_sparse_adam_defaults());
     ck_assert_int_eq(optim_set_lr_scale(o, "b.*", 2), 0);
-    ck_error(TN_EUSAGE, "sgd: no parameter matches the pattern \"b.*\"");
+    ck_misuse("optim_set_lr_scale: no parameter matches", TN_EUSAGE, "sgd: no parameter matches the pattern \"b.*\"");
     ck_assert_int_eq(optim_set_frozen(o, "mean", true), 0); /* a buffer */
-    ck_error(TN_EUSAGE, "sgd: no parameter matches the pattern \"mean\"");
+    ck_misuse("optim_set_frozen: no parameter matches", TN_EUSAGE, "sgd: no parameter matches the pattern \"mean\"");
     ck_assert_int_eq(optim_set_lr_scale(o, NULL, 2), 0);
-    ck_error(TN_EUSAGE, "sgd: no parameter matches the pattern \"NULL\"");
+    ck_misuse("optim_set_lr_scale: pattern is NULL", TN_EUSAGE, "sgd: no parameter matches the pattern \"NULL\"");
     ck_assert_int_eq(optim_set_lr_scale(o, "*", -2), 0);
-    ck_error(TN_EUSAGE, "sgd: lr_scale is -2, it must be at least 0");
+    ck_misuse("optim_set_lr_scale: a scale that is negative or not finite",
+              TN_EUSAGE, "sgd: lr_scale is -2, it must be at least 0");
     ck_assert_int_eq(optim_set_weight_decay(o, "*", NAN), 0);
-    ck_error(TN_EUSAGE, "sgd: weight_decay is nan, it must be finite");
+    ck_misuse("optim_set_weight_decay: a decay that is negative or not finite",
+              TN_EUSAGE, "sgd: weight_decay is nan, it must be finite");
     ck_assert_int_eq(optim_set_weight_decay(sparse, "*", 0.5), 0);
-    ck_error(TN_EUSAGE, "sparse_adam: weight_decay is 0.5, it must be 0: it would move every row");
+    ck_misuse("optim_set_weight_decay: one that the rule has no use for",
+              TN_EUSAGE, "sparse_adam: weight_decay is 0.5, it must be 0: it would move every row");
     optim_set_lr(o, optim_cosine_lr(1, 0, 0, 0));
-    ck_error(TN_EUSAGE, "sgd: lr is nan, it must be finite");
+    ck_misuse("optim_set_lr: a rate that is not finite", TN_EUSAGE, "sgd: lr is nan, it must be finite");
     ck_near(optim_lr(o), 0.5);
     optim_clip_norm(ps, -1);
-    ck_error(TN_EUSAGE, "optim_clip_norm: max is -1, it must be at least 0");
+    ck_misuse("optim_clip_norm: max is negative or NaN", TN_EUSAGE, "optim_clip_norm: max is -1, it must be at least 0");
     optim_clip_value(ps, NAN);
-    ck_error(TN_EUSAGE, "optim_clip_value: max is nan, it must be at least 0");
+    ck_misuse("optim_clip_value: max is negative or NaN", TN_EUSAGE, "optim_clip_value: max is nan, it must be at least 0");
     optim_free(o);
     optim_free(sparse);
 }
@@ -711,7 +715,7 @@ START_TEST(no_gradient)
     tn_tensor *a = scalar_param("a");
     optim *o = plain_sgd();
     ck_assert(!optim_step(o));
-    ck_error(TN_EUSAGE, text);
+    ck_misuse("optim_step: no parameter has a gradient", TN_EUSAGE, text);
     step(o, a, &one);
     ck_assert(!optim_step(o)); /* the step used and forgot it */
     ck_error(TN_EUSAGE, text);
@@ -745,7 +749,7 @@ START_TEST(no_memory)
     free(more);
     ck_assert(!done);
     if (more) return;
-    ck_error(TN_EMEMORY, "adamw: no memory for the state of \"b\" (16777216,)");
+    ck_misuse("optim_step: no room for a state", TN_EMEMORY, "adamw: no memory for the state of \"b\" (16777216,)");
     ck_assert(a->data[0] == 1 && b->data[0] == 1 && b->data[n - 1] == 1 && optim_steps(o) == 0);
     ck_assert(optim_step(o)); /* with memory, the same gradient */
     ck_assert(a->data[0] < (tn_real)0.9 && b->data[n - 1] == (tn_real)0.9);
@@ -922,19 +926,29 @@ static void save_other_model(tn_params *with)
 }
 
 static const struct refusal {
+    const char *what;
     void      (*save)(tn_params *with);
     tn_code     code;
     const char *text; /* after `load "path": ` */
 } refusals[] = {
-    {save_model, TN_EFORMAT, "it holds no optimiser's state: optim_save writes it"},
-    {save_other_rule, TN_EFORMAT, "it holds the state of adamw, this optimiser is adam"},
-    {save_no_steps, TN_EFORMAT, "\"optim.steps\" is \"\", not a count of steps"},
-    {save_no_count, TN_EFORMAT, "\"optim.steps\" is \"0x3\", not a count of steps"},
-    {save_negative, TN_EFORMAT, "\"optim.late.steps\" is \"-3\", not a count of steps"},
-    {save_huge, TN_EFORMAT, "\"optim.late.steps\" is \"9223372036854775808\", not a count of steps"},
-    {save_no_state, TN_EFORMAT, "there is no tensor \"optim.late.0\""},
-    {save_other_shape, TN_ESHAPE, "tensor \"optim.late.0\" has 4 numbers, the room is for 3"},
-    {save_other_model, TN_EFORMAT, "tensor \"words.weight\" is (1,), the model wants (7, 5); tensor \"out.weight\" is (1,), "
+    {"optim_load: a file without an optimiser's state",
+     save_model, TN_EFORMAT, "it holds no optimiser's state: optim_save writes it"},
+    {"optim_load: the state of another rule",
+     save_other_rule, TN_EFORMAT, "it holds the state of adamw, this optimiser is adam"},
+    {"optim_load: only a part of a state",
+     save_no_steps, TN_EFORMAT, "\"optim.steps\" is \"\", not a count of steps"},
+    {"optim_load: only a part of a state",
+     save_no_count, TN_EFORMAT, "\"optim.steps\" is \"0x3\", not a count of steps"},
+    {"optim_load: only a part of a state",
+     save_negative, TN_EFORMAT, "\"optim.late.steps\" is \"-3\", not a count of steps"},
+    {"optim_load: only a part of a state",
+     save_huge, TN_EFORMAT, "\"optim.late.steps\" is \"9223372036854775808\", not a count of steps"},
+    {"optim_load: only a part of a state",
+     save_no_state, TN_EFORMAT, "there is no tensor \"optim.late.0\""},
+    {"optim_load: a state of another size",
+     save_other_shape, TN_ESHAPE, "tensor \"optim.late.0\" has 4 numbers, the room is for 3"},
+    {"optim_load: tn_load's, strictly",
+     save_other_model, TN_EFORMAT, "tensor \"words.weight\" is (1,), the model wants (7, 5); tensor \"out.weight\" is (1,), "
                                    "the model wants (2, 3); tensor \"late\" is (1,), the model wants (3,); tensor \"mean\" is "
                                    "missing"},
 };
@@ -972,12 +986,12 @@ START_TEST(checkpoints_that_cannot_be)
     ck_assert(!optim_load(o, "/nosuch/c"));
     ck_error(TN_EIO, "load \"/nosuch/c\": cannot open: No such file or directory");
     ck_assert(!optim_load(o, NULL));
-    ck_error(TN_EUSAGE, "load: the path is NULL");
+    ck_misuse("optim_load: tn_load's, strictly", TN_EUSAGE, "load: the path is NULL");
     ck_assert(!optim_save(o, "/nosuch/c", 0, NULL));
     ck_assert_int_eq(err.code, TN_EIO);
     tn_error_clear(&err);
     ck_assert(!optim_save(o, "x", -1, NULL));
-    ck_error(TN_EUSAGE, "save \"x\": -1 pairs, at NULL");
+    ck_misuse("optim_save: tn_save's", TN_EUSAGE, "save \"x\": -1 pairs, at NULL");
     ck_assert(!optim_save(o, "x", 1, NULL));
     ck_error(TN_EUSAGE, "save \"x\": 1 pairs, at NULL");
     ck_assert(!optim_save(o, "x", 1, (tn_meta[]){{"optim.rule", "mine"}}));
@@ -1086,7 +1100,7 @@ START_TEST(own_rule)
     ck_assert(p->data[2] == 99 && p->data[6] == 99);
     options.scale = 3;
     ck_assert_ptr_null(optim_new(ps, &sign_rule, &options, 0.5, 0));
-    ck_error(TN_EUSAGE, "sign: scale is 3, it must be in [1, 3)");
+    ck_misuse("optim_new: those of check", TN_EUSAGE, "sign: scale is 3, it must be in [1, 3)");
     optim_free(o);
 }
 END_TEST

@@ -1,5 +1,5 @@
 /* Parameters: names, initial values, freezing, gradients between steps, buffers, snapshots. */
-#include "tests.h"
+#include "misuse.h"
 
 static tn_tensor *total(tn_tensor *x)
 {
@@ -38,18 +38,22 @@ START_TEST(names_that_are_refused)
     longest[TN_NAME] = 0;
     tn_param(ps, TN_SCALAR, tn_constant(0), "twice");
     ck_assert_ptr_null(tn_param(ps, TN_SCALAR, tn_constant(0), "twice"));
-    ck_error(TN_EUSAGE, "tn_param: there is a \"twice\" already");
+    ck_misuse("tn_param: a name that is there already", TN_EUSAGE, "tn_param: there is a \"twice\" already");
     ck_assert_ptr_null(tn_param(ps, TN_SCALAR, tn_constant(0), "%s", ""));
-    ck_error(TN_EUSAGE, "tn_param: the name \"\" has 0 bytes, 1 to 127 are possible");
+    ck_misuse("tn_param: an empty name", TN_EUSAGE, "tn_param: the name \"\" has 0 bytes, 1 to 127 are possible");
     ck_assert_ptr_null(tn_param(ps, TN_SCALAR, tn_constant(0), "%s", longest));
-    ck_error(TN_EUSAGE, "tn_param: the name \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\" has 128 bytes, 1 to 127 are possible");
+    ck_misuse("tn_param: a name longer than TN_NAME - 1 bytes",
+              TN_EUSAGE, "tn_param: the name \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\" has 128 bytes, 1 to 127 are "
+              "possible");
     ck_assert_ptr_nonnull(tn_param(ps, TN_SCALAR, tn_constant(0), "%s", longest + 1));
     ck_assert_ptr_null(tn_buffer(ps, TN_SCALAR, tn_constant(0), "optim.step"));
-    ck_error(TN_EUSAGE, "tn_param: the name \"optim.step\" begins with \"optim.\", which is the optimiser's");
+    ck_misuse("tn_buffer: tn_param's",
+              TN_EUSAGE, "tn_param: the name \"optim.step\" begins with \"optim.\", which is the optimiser's");
     ck_assert_ptr_null(tn_param(ps, TN_DIMS(-1), tn_constant(0), "size"));
-    ck_error(TN_ESHAPE, "tn_param \"size\": a rank of 1 is not in 0..8, or a size is negative or too large");
+    ck_misuse("tn_param: a negative size",
+              TN_ESHAPE, "tn_param \"size\": the shape (-1,) has a negative size");
     ck_assert_ptr_null(tn_param(ps, TN_DIMS(2), tn_copy_of(NULL), "data"));
-    ck_error(TN_EUSAGE, "tn_param \"data\": the data to copy is NULL");
+    ck_misuse("tn_param: data to copy that is NULL", TN_EUSAGE, "tn_param \"data\": the data to copy is NULL");
     ck_assert_ptr_null(tn_param(ps, TN_DIMS((int64_t)1 << 45, 1 << 10), tn_constant(0), "huge"));
     ck_assert_int_eq(err.code, TN_EMEMORY);
     ck_assert_int_eq(tn_params_count(ps), 2);
@@ -264,7 +268,7 @@ START_TEST(changes_of_buffers_are_proposed_and_committed)
     ck_assert_double_eq(tn_item(b), 6);
     tn_tape_begin(t, TN_GRAD | TN_TRAIN);
     ck_assert_ptr_null(tn_apply(t, &counting, 2, (tn_tensor *[]){w, w}, NULL));
-    ck_error(TN_EUSAGE, "counting \"w\": input 1 is not a buffer (tn_buffer)");
+    ck_misuse("tn_propose: an input that is no buffer", TN_EUSAGE, "counting \"w\": input 1 is not a buffer (tn_buffer)");
 }
 END_TEST
 
@@ -279,8 +283,9 @@ START_TEST(max_norm_writes_only_what_nobody_needs)
     tn_tape_begin(t, TN_GRAD | TN_TRAIN);
     tn_square(t, table);
     ck_assert_ptr_null(tn_embedding(t, table, (tn_ids){ids, 1}, short_rows));
-    ck_error(TN_EUSAGE, "embedding \"words\": changes its table in place, and an earlier square on this tape needs the old "
-             "values: do the lookup first");
+    ck_misuse("tn_embedding: max_norm under TN_TRAIN where an earlier op needs the old rows",
+              TN_EUSAGE, "embedding \"words\": changes its table in place, and an earlier square on this tape needs the "
+              "old " "values: do the lookup first");
     ck_assert_double_eq((double)table->data[0], 3);
     tn_tape_begin(t, TN_GRAD | TN_TRAIN);
     look_up(table, ids, 1); /* has copied its rows */
@@ -319,12 +324,13 @@ START_TEST(snapshot_and_restore)
     ck_assert_double_eq((double)w->data[0], 7);
     tn_param(ps, TN_DIMS(1), tn_constant(0), "later");
     ck_assert(!tn_params_restore(ps, s));
-    ck_error(TN_EUSAGE, "snapshot: it is of fewer parameters: take it after the last tn_param");
+    ck_misuse("tn_params_restore: a params that grew since",
+              TN_EUSAGE, "snapshot: it is of fewer parameters: take it after the last tn_param");
     ck_assert(!tn_params_restore(ps, NULL));
-    ck_error(TN_EUSAGE, "snapshot: it is NULL, and no earlier error says why");
+    ck_misuse("tn_params_restore: s is NULL", TN_EUSAGE, "snapshot: it is NULL, and no earlier error says why");
     tn_params *other = tn_params_new(1, &err);
     ck_assert(!tn_snapshot_update(s, other));
-    ck_error(TN_EUSAGE, "snapshot: it is of other params");
+    ck_misuse("tn_snapshot_update: tn_params_restore's", TN_EUSAGE, "snapshot: it is of other params");
     tn_params_free(other);
     tn_snapshot_free(s);
     tn_snapshot_free(NULL);

@@ -1,5 +1,5 @@
 /* The tape: what a step is, who owns what, and what backward does with all the graphs that users make. */
-#include "tests.h"
+#include "misuse.h"
 
 static const tn_real ONE_TWO_THREE[] = {1, 2, 3};
 
@@ -174,7 +174,8 @@ START_TEST(nothing_is_recorded_in_eval)
     tn_tensor *w = tn_param(ps, TN_DIMS(3), tn_copy_of(ONE_TWO_THREE), "w");
     tn_tape_begin(t, TN_EVAL);
     ck_assert(!tn_backward(t, total(tn_square(t, w))));
-    ck_error(TN_EUSAGE, "backward: this step does not record: begin it with tn_tape_begin(t, TN_GRAD)");
+    ck_misuse("tn_backward: a step without TN_GRAD",
+              TN_EUSAGE, "backward: this step does not record: begin it with tn_tape_begin(t, TN_GRAD)");
     ck_assert_ptr_null(tn_grad_data(w));
 }
 END_TEST
@@ -221,8 +222,9 @@ END_TEST
 START_TEST(no_step_has_begun)
 {
     ck_assert_ptr_null(input3(true));
-    ck_error(TN_EUSAGE, "tn_input: no step has begun on this tape: call tn_tape_begin first, with TN_GRAD | TN_TRAIN to "
-             "train or TN_EVAL to predict");
+    ck_misuse("tn_input: no step begun",
+              TN_EUSAGE, "tn_input: no step has begun on this tape: call tn_tape_begin first, with TN_GRAD | TN_TRAIN to "
+              "" "train or TN_EVAL to predict");
     ck_assert(!tn_ok(NULL));
     ck_assert(tn_ok(t));
 }
@@ -235,12 +237,13 @@ START_TEST(a_spent_tape)
     ck_assert(tn_backward(t, y));
     ck_assert_double_eq(tn_item(y), 14); /* values can still be read */
     ck_assert_ptr_null(tn_square(t, x));
-    ck_error(TN_EUSAGE, "square: this tape is spent: tn_backward has walked it; begin the next step with tn_tape_begin");
+    ck_misuse("ops.h: a tape that tn_backward has walked", TN_EUSAGE, "square: this tape is spent: tn_backward has walked it; begin the next step with tn_tape_begin");
     ck_assert(!tn_backward(t, y));
-    ck_error(TN_EUSAGE, "backward: this tape has been walked back already, once is all that it does: add the losses up "
-             "before, or begin the next step with tn_tape_begin");
+    ck_misuse("tn_backward: a second tn_backward in a step",
+              TN_EUSAGE, "backward: this tape has been walked back already, once is all that it does: add the losses up " "before, or begin the next step with tn_tape_begin");
     ck_assert_ptr_eq(tn_keep_grad(x), x);
-    ck_error(TN_EUSAGE, "tn_keep_grad: too late: tn_backward has walked this tape");
+    ck_misuse("tn_keep_grad: tn_backward has walked the tape",
+              TN_EUSAGE, "tn_keep_grad: too late: tn_backward has walked this tape");
 }
 END_TEST
 
@@ -248,8 +251,9 @@ START_TEST(backward_from_a_non_scalar)
 {
     tn_tape_begin(t, TN_GRAD);
     ck_assert(!tn_backward(t, tn_square(t, input3(true))));
-    ck_error(TN_ESHAPE, "backward: the loss is (3,), it must be a single number: reduce it (tn_mean, tn_sum), or give its "
-             "gradient to tn_backward_from");
+    ck_misuse("tn_backward: loss is no single number",
+              TN_ESHAPE, "backward: the loss is (3,), it must be a single number: reduce it (tn_mean, tn_sum), or give "
+              "its " "gradient to tn_backward_from");
 }
 END_TEST
 
@@ -257,15 +261,15 @@ START_TEST(backward_from_what_wants_nothing)
 {
     tn_tape_begin(t, TN_GRAD);
     ck_assert(!tn_backward(t, total(input3(false))));
-    ck_error(TN_EUSAGE, "backward: the loss depends on nothing that wants a gradient (parameters that are not frozen, "
-             "inputs with grad)");
+    ck_misuse("tn_backward: loss depends on nothing that wants a gradient",
+              TN_EUSAGE, "backward: the loss depends on nothing that wants a gradient (parameters that are not frozen, " "inputs with grad)");
     ck_assert(!tn_backward(t, NULL));
-    ck_error(TN_EUSAGE, "backward: the loss is NULL, and no earlier error says why");
+    ck_misuse("tn_backward: loss is NULL", TN_EUSAGE, "backward: the loss is NULL, and no earlier error says why");
     tn_tensor *w = tn_param(ps, TN_SCALAR, tn_constant(1), "w");
     ck_assert(!tn_backward(t, w));
     ck_error(TN_EUSAGE, "backward: the loss () is not of this tape and step");
     ck_assert(!tn_backward(t, tn_reshape(t, w, TN_DIMS(1))));
-    ck_error(TN_EUSAGE, "backward: the loss is the parameter \"w\" itself");
+    ck_misuse("tn_backward: loss is a parameter", TN_EUSAGE, "backward: the loss is the parameter \"w\" itself");
 }
 END_TEST
 
@@ -276,9 +280,9 @@ START_TEST(tensors_of_two_tapes)
     tn_tape_begin(other, TN_GRAD);
     tn_tensor *theirs = tn_input(other, TN_DIMS(3), NULL, true);
     ck_assert_ptr_null(tn_add(t, input3(true), theirs));
-    ck_error(TN_EUSAGE, "add: input 1 (3,) is of another tape; copy it with tn_input");
+    ck_misuse("ops.h: a tensor of another tape", TN_EUSAGE, "add: input 1 (3,) is of another tape; copy it with tn_input");
     ck_assert(!tn_backward(t, tn_sum(other, theirs, TN_ALL, false)));
-    ck_error(TN_EUSAGE, "backward: the loss () is not of this tape and step");
+    ck_misuse("tn_backward: loss is of another tape", TN_EUSAGE, "backward: the loss () is not of this tape and step");
     tn_tape_free(other);
 }
 END_TEST
@@ -291,7 +295,7 @@ START_TEST(a_tensor_of_an_earlier_step)
     tn_tensor *old = input3(true);
     tn_tape_begin(t, TN_GRAD);
     ck_assert_ptr_null(tn_square(t, old));
-    ck_error(TN_EUSAGE, "square: input 0 (3,) is of an earlier step, and gone; copy its data before tn_tape_begin, and give "
+    ck_misuse("ops.h: a tensor of an earlier step", TN_EUSAGE, "square: input 0 (3,) is of an earlier step, and gone; copy its data before tn_tape_begin, and give "
              "it to tn_input after");
 }
 END_TEST
@@ -324,23 +328,25 @@ START_TEST(a_null_input_without_an_error)
     ck_assert_ptr_null(tn_add(t, input3(true), NULL));
     ck_error(TN_EUSAGE, "add: input 1 is NULL, and no earlier error says why" UNMADE);
     ck_assert_ptr_null(tn_detach(t, NULL));
-    ck_error(TN_EUSAGE, "tn_detach: input 0 is NULL, and no earlier error says why");
+    ck_misuse("tn_detach: x is NULL", TN_EUSAGE, "tn_detach: input 0 is NULL, and no earlier error says why");
     ck_assert_ptr_null(tn_const(t, TN_DIMS(2), NULL));
-    ck_error(TN_EUSAGE, "tn_const: data is NULL");
+    ck_misuse("tn_const: data is NULL, and the shape has elements", TN_EUSAGE, "tn_const: data is NULL");
 }
 END_TEST
 
 START_TEST(impossible_calls)
 {
     tn_tape_begin(t, 12);
-    ck_error(TN_EUSAGE, "tn_tape_begin: mode 12 is not TN_EVAL, TN_GRAD, TN_TRAIN or TN_GRAD | TN_TRAIN");
+    ck_misuse("tn_tape_begin: another mode",
+              TN_EUSAGE, "tn_tape_begin: mode 12 is not TN_EVAL, TN_GRAD, TN_TRAIN or TN_GRAD | TN_TRAIN");
     tn_tape_begin(t, TN_GRAD);
     ck_assert_ptr_null(tn_input(t, TN_DIMS(2, -1), NULL, false));
-    ck_error(TN_ESHAPE, "tn_input: a rank of 2 is not in 0..8, or a size is negative or too large");
+    ck_misuse("tn_input: a negative size",
+              TN_ESHAPE, "tn_input: the shape (2, -1) has a negative size");
     ck_assert_ptr_null(tn_input(t, TN_DIMS(INT64_MAX / 2, 3), NULL, false));
     tn_error_clear(&err);
     tn_keep_grad(input3(false));
-    ck_error(TN_EUSAGE, "tn_keep_grad: (3,) wants no gradient");
+    ck_misuse("tn_keep_grad: x wants no gradient", TN_EUSAGE, "tn_keep_grad: (3,) wants no gradient");
 }
 END_TEST
 
@@ -393,16 +399,22 @@ static void nothing(tn_tensor *y)
 START_TEST(what_apply_refuses)
 {
     static const struct {
+        const char *what;
         bool      (*shape)(tn_tensor *y);
         int         n;
         tn_code     code;
         const char *text;
     } row[] = {
-        {no_shape, 1, TN_EUSAGE, "mine \"w\": its shape function sets no shape: call tn_set_shape"},
-        {huge_shape, 1, TN_EMEMORY, "mine \"w\": the shape (1073741824, 1073741824, 1073741824) is larger than any memory"},
-        {negative_shape, 1, TN_ESHAPE, "mine \"w\": the shape (1, -2) has a negative size"},
-        {deep_shape, 1, TN_ESHAPE, "mine \"w\": a rank of 9 is not in 0..8"},
-        {no_shape, 2, TN_EUSAGE, "mine: takes 1 inputs, was given 2"},
+        {"tn_apply: a shape function that sets no shape",
+         no_shape, 1, TN_EUSAGE, "mine \"w\": its shape function sets no shape: call tn_set_shape"},
+        {"tn_set_shape: a shape larger than any memory",
+         huge_shape, 1, TN_EMEMORY, "mine \"w\": the shape (1073741824, 1073741824, 1073741824) is larger than any memory"},
+        {"tn_set_shape: a negative size",
+         negative_shape, 1, TN_ESHAPE, "mine \"w\": the shape (1, -2) has a negative size"},
+        {"tn_set_shape: a rank over TN_MAX_RANK",
+         deep_shape, 1, TN_ESHAPE, "mine \"w\": a rank of 9 is not in 0..8"},
+        {"tn_apply: another number of inputs",
+         no_shape, 2, TN_EUSAGE, "mine: takes 1 inputs, was given 2"},
     };
     tn_op mine = {.name = "mine", .n_in = 1, .shape = row[_i].shape, .forward = nothing, .backward = nothing};
     tn_tensor *w = tn_param(ps, TN_DIMS(3), tn_constant(0), "w.weight");
@@ -418,11 +430,13 @@ START_TEST(no_backward_is_an_error_where_a_gradient_is_wanted)
     tn_tape_begin(t, TN_GRAD);
     tn_tensor *x = input3(true);
     ck_assert_ptr_null(tn_apply(t, &mine, 1, &x, NULL));
-    ck_error(TN_EUSAGE, "mine: has no gradient, and an input wants one: give it tn_detach(t, x)");
+    ck_misuse("tn_apply: a gradient wanted of an op that has none",
+              TN_EUSAGE, "mine: has no gradient, and an input wants one: give it tn_detach(t, x)");
     ck_assert_ptr_nonnull(tn_sign(t, tn_detach(t, x)));
     tn_op masked = {.name = "masked", .n_in = 1, .constant = 1, .shape = no_shape, .forward = nothing, .backward = nothing};
     ck_assert_ptr_null(tn_apply(t, &masked, 1, &x, NULL));
-    ck_error(TN_EUSAGE, "masked: input 0 (3,) wants a gradient, and gets none here: give tn_detach(t, x)");
+    ck_misuse("tn_apply: a gradient wanted of an input that gets none",
+              TN_EUSAGE, "masked: input 0 (3,) wants a gradient, and gets none here: give tn_detach(t, x)");
 }
 END_TEST
 

@@ -171,7 +171,7 @@ static const misuse misuses[] = {
      places_rank, TN_ESHAPE, "nn_positional \"places.weight\": x is (3, 8), it must be (batch, 4 at most, 8)"},
     {"nn.h: the ops'", places_null, TN_EUSAGE, "add: input 0 is NULL, and no earlier error says why" UNMADE},
     {"nn_sinusoids: tn_input's",
-     sinusoids, TN_ESHAPE, "tn_input: a rank of 2 is not in 0..8, or a size is negative or too large"},
+     sinusoids, TN_ESHAPE, "tn_input: the shape (-1, 4) has a negative size"},
 };
 enum { N_MISUSES = sizeof misuses / sizeof *misuses };
 

@@ -42,8 +42,8 @@ typedef struct tn_error {
 #endif
 
 /* Records a failure, unless one is recorded already; a longer text is cut (at a whole UTF-8 character, with "...").
- * Returns false, so that a caller can write `return tn_fail(e, ...)`. e may be NULL: then nothing is recorded; format: then
- * the text is empty. */
+ * Returns false, so that a caller can write `return tn_fail(e, ...)`. e may be NULL: then nothing is recorded; and so may format be,
+ * for an empty text. */
 bool tn_fail(tn_error *e, tn_code code, const char *format, ...) TN_PRINTF(3, 4);
 
 /* Forgets the failure; the next tn_tape_begin starts afresh. */

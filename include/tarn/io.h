@@ -35,7 +35,9 @@ typedef struct tn_file tn_file;
  * TN_MAX_RANK dimensions and a zero byte in a string are damage too). Usage error: path is NULL; a well-formed file with a type
  * that tarn does not know. Memory error: no room. */
 tn_file *tn_file_open(const char *path, tn_error *err);
-void     tn_file_close(tn_file *f);
+
+/* Also after a load that failed. */
+void tn_file_close(tn_file *f);
 
 const char *tn_file_meta(const tn_file *f, const char *key); /* borrowed from f; NULL if there is none */
 

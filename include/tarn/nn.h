@@ -111,7 +111,7 @@ void nn_lstm_init(nn_lstm *l, tn_params *ps, const char *name, int64_t in, int64
 /* x (batch, steps, in) -> (batch, steps, hidden). lengths: one in [1, steps] for each sequence, behind which the outputs
  * are 0 (what PyTorch gives for packed sequences); {NULL, 0}: all are of full length. *state is where it begins (NULL:
  * zeros) and becomes where it ends, at each one's last real step: (batch, hidden), of LSTM (2, batch, hidden), h and c. A
- * state that is NULL is not asked for. Shape error: x is not (batch, steps, in). Errors: tn_gru's, tn_lstm's. */
+ * state that is NULL is not asked for. Shape error: x is not (batch, steps, in). Errors: the op's. */
 tn_tensor *nn_gru_forward(const nn_gru *g, tn_tape *t, tn_tensor *x, tn_ids lengths, tn_tensor **state);
 tn_tensor *nn_lstm_forward(const nn_lstm *l, tn_tape *t, tn_tensor *x, tn_ids lengths, tn_tensor **state);
 

@@ -74,9 +74,10 @@ bool tn_write_input(tn_tensor *y, int i);
 void tn_random(tn_tensor *y);
 
 /* Room for the next value of the buffer in[i], which forward fills; committed by optim_step, forgotten by a step that
- * fails or is dropped. Forward reaches it by tn_proposal(y, i). Usage error: an input that is no
- * buffer. Memory error: no room. */
-bool     tn_propose(tn_tensor *y, int i);
+ * fails or is dropped. Usage error: an input that is no buffer. Memory error: no room. */
+bool tn_propose(tn_tensor *y, int i);
+
+/* Where forward reaches it. */
 tn_real *tn_proposal(const tn_tensor *y, int i);
 
 /* Records the error `op "param": text` and returns false. */

@@ -158,8 +158,8 @@ typedef struct tn_embedding_options {
 #define TN_NO_PADDING INT64_MIN /* for padding_idx */
 tn_embedding_options tn_embedding_defaults(void); /* no padding, no max_norm */
 
-/* Rows of table (V, D) by id -> (ids.n, D). The gradient is one row per distinct id. Index error: an id outside [0, V),
- * negative ones too (it says the id, its position and the range); padding_idx outside [-V, V). Shape error: table is no
+/* Rows of table (V, D) by id -> (ids.n, D). The gradient is one row per distinct id. Index error: an id outside [0, V) (it
+ * says the id, its position and the range; negative ones do not wrap); padding_idx outside [-V, V). Shape error: table is no
  * matrix. Usage error: ids at NULL; a negative number of ids; max_norm below 0; norm_type of 0 or less; max_norm under
  * TN_TRAIN where an earlier op needs the old rows. */
 tn_tensor *tn_embedding(tn_tape *t, tn_tensor *table, tn_ids ids, tn_embedding_options options);

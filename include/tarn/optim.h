@@ -34,8 +34,10 @@ void    optim_free(optim *o); /* the optimiser and its states; the parameters st
 int64_t optim_steps(const optim *o); /* steps made */
 
 /* The learning rate: what a schedule sets before each step. Usage error: a rate that is negative; a rate that is not finite. */
-void   optim_set_lr(optim *o, double lr);
-double optim_lr(const optim *o); /* NaN for NULL */
+void optim_set_lr(optim *o, double lr);
+
+/* That rate; NaN for NULL. */
+double optim_lr(const optim *o);
 
 /* ---- a checkpoint: parameters and state in one file -------------------------------------------------------------- */
 

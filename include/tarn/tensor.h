@@ -102,7 +102,9 @@ enum {
 /* A tape. seed and stream pick its random numbers (two tapes with the same seed want different streams). err must
  * outlive the tape; NULL is answered with NULL. Memory error: no room. */
 tn_tape *tn_tape_new(uint64_t seed, uint64_t stream, tn_error *err);
-void     tn_tape_free(tn_tape *t);
+
+/* Frees the tape and all of its tensors. */
+void tn_tape_free(tn_tape *t);
 
 /* Drops everything that the tape holds and starts a new step. mode is TN_EVAL, TN_GRAD, TN_TRAIN or TN_GRAD | TN_TRAIN. Does
  * nothing when there is an earlier error. Usage error: another mode. */
@@ -170,8 +172,12 @@ const tn_real *tn_grad_data(tn_tensor *x);
 
 /* A set of named leaves. seed picks the initial values; err is as a tape's. Memory error: no room. */
 tn_params *tn_params_new(uint64_t seed, tn_error *err);
-void       tn_params_free(tn_params *ps);
-tn_error  *tn_params_error(const tn_params *ps);
+
+/* Frees the params and all of its parameters. */
+void tn_params_free(tn_params *ps);
+
+/* The error that it was made with. */
+tn_error *tn_params_error(const tn_params *ps);
 
 /* How a parameter starts. Each parameter draws from a stream of its own, by its place in the params. */
 typedef enum tn_init_kind { TN_INIT_CONSTANT, TN_INIT_UNIFORM, TN_INIT_NORMAL, TN_INIT_COPY } tn_init_kind;
