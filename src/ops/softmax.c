@@ -18,6 +18,7 @@ static columns columns_of(const tn_tensor *y)
     columns c;
     if (dim < 0) dim += y->rank;
     tn__split(y, dim, &c.outer, &c.inner);
+    if (!y->n) c.outer = 0; /* as many columns of nothing as there may be: they take no time */
     c.n = y->size[dim];
     return c;
 }
