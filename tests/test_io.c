@@ -792,6 +792,99 @@ START_TEST(files_that_cannot_be_opened)
 }
 END_TEST
 
+static tn_file *open_bytes(bytes b)
+{
+    FILE *out = fopen(in_folder("a"), "wb");
+    ck_assert(out && fwrite(b.at, 1, b.n, out) == b.n && !fclose(out));
+    free(b.at);
+    return tn_file_open(in_folder("a"), &err);
+}
+
+START_TEST(misused_files)
+{
+    char text[300];
+    const char *path = in_folder("a");
+    int64_t i[2];
+    tn_real x[2];
+    ck_assert_ptr_null(tn_file_open("/no/such/file", &err));
+    ck_misuse("tn_file_open: a file that cannot be opened or read",
+              TN_EIO, "load \"/no/such/file\": cannot open: No such file or directory");
+    ck_assert_ptr_null(tn_file_open(NULL, &err));
+    ck_misuse("tn_file_open: path is NULL", TN_EUSAGE, "load: the path is NULL");
+    ck_assert_ptr_null(open_bytes(make_file("{\"a\"", 0, NULL)));
+    snprintf(text, sizeof text, "load \"%s\": byte 12: ':' is expected", path);
+    ck_misuse("tn_file_open: a damaged header", TN_EFORMAT, text);
+    ck_assert_ptr_null(open_bytes(make_file("{" ENTRY("a", "F4", "[2]", "[0,8]") "}", 8, NULL)));
+    ck_assert_ptr_nonnull(strstr(err.text, "F4"));
+    ck_misuse("tn_file_open: a well-formed file with a type that tarn does not know", TN_EUSAGE, err.text);
+
+    tn_file *f = open_bytes(make_file("{" ENTRY("b", "BOOL", "[1]", "[16,17]") "," ENTRY("i", "I64", "[1]", "[8,16]") "," A "}", 17,
+                                      "\377\377\377\377\377\377\377\177\1\0\0\0\0\0\0\0"));
+    ck_no_error();
+    ck_assert(!tn_file_read_ints(f, "c", i, 1));
+    snprintf(text, sizeof text, "load \"%s\": there is no tensor \"c\"", path);
+    ck_misuse("tn_file_read_ints: no such entry", TN_EFORMAT, text);
+    ck_assert(!tn_file_read_ints(f, "i", i, 2));
+    snprintf(text, sizeof text, "load \"%s\": tensor \"i\" has 1 numbers, the room is for 2", path);
+    ck_misuse("tn_file_read_ints: the entry has another number of them", TN_ESHAPE, text);
+    ck_assert(!tn_file_read_ints(f, "b", i, 1));
+    snprintf(text, sizeof text, "load \"%s\": tensor \"b\" is of type BOOL: tarn does not read that, save it as F32", path);
+    ck_misuse("tn_file_read_ints: an entry of a type that neither reads", TN_EUSAGE, text);
+    ck_assert(!tn_file_read_ints(f, NULL, i, 1));
+    snprintf(text, sizeof text, "load \"%s\": the name is NULL", path);
+    ck_misuse("tn_file_read_ints: name is NULL", TN_EUSAGE, text);
+    ck_assert(!tn_file_read_ints(f, "i", NULL, 1));
+    snprintf(text, sizeof text, "load \"%s\": the room for numbers is NULL", path);
+    ck_misuse("tn_file_read_ints: room at NULL", TN_EUSAGE, text);
+    ck_assert(!truncate(path, 20));
+    ck_assert(!tn_file_read_ints(f, "i", i, 1));
+    snprintf(text, sizeof text, "load \"%s\": byte 20: the file became shorter meanwhile", path);
+    ck_misuse("tn_file_read_ints: a file that cannot be read", TN_EIO, text);
+    ck_assert(!tn_file_read(f, "a", x, 2));
+    ck_misuse("tn_file_read: a file that cannot be read", TN_EIO, text);
+    tn_file_close(f);
+    ck_assert(!tn_file_load(NULL, ps, TN_STRICT));
+    ck_misuse("tn_file_load: f is NULL", TN_EUSAGE, "load: the file is NULL, and no earlier error says why");
+    clear_folder();
+}
+END_TEST
+
+START_TEST(misused_loads)
+{
+    char text[300];
+    const double large = 1e300;
+    tn_file_close(open_bytes(make_file("{" ENTRY("a", "F64", "[1]", "[0,8]") "}", 8, &large)));
+    tn_param(ps, TN_DIMS(2), tn_constant(0), "a");
+    ck_assert(!tn_load(ps, in_folder("a"), TN_STRICT));
+    snprintf(text, sizeof text, "load \"%s\": tensor \"a\" is (1,), the model wants (2,)", in_folder("a"));
+    ck_misuse("tn_load: tn_file_load's", TN_EFORMAT, text);
+    tn_real x = 0;
+    tn_file *f = tn_file_open(in_folder("a"), &err);
+    bool fits = tn_file_read(f, "a", &x, 1);
+    ck_assert(fits == (sizeof x == 8));
+    snprintf(text, sizeof text, "load \"%s\": byte 62: tensor \"a\": number 0 is too large for this build's type", in_folder("a"));
+    if (!fits) ck_misuse("tn_file_read: a value that does not fit", TN_EFORMAT, text);
+    tn_file_close(f);
+    clear_folder();
+}
+END_TEST
+
+/* 100,000,000 bytes are what the format has room for. */
+START_TEST(more_than_the_format_has_room_for)
+{
+    enum { N = 100000000 };
+    char text[300], *value = malloc(N + 1);
+    memset(value, 'x', N);
+    value[N] = 0;
+    ck_assert(!tn_save(ps, in_folder("a"), 1, (tn_meta[]){{"key", value}}));
+    snprintf(text, sizeof text, "save \"%s\": names and pairs take 100000032 bytes, the format has room for 100000000", in_folder("a"));
+    ck_misuse("tn_save: more than 100 MB of names and pairs", TN_EUSAGE, text);
+    ck_assert_int_eq(count_files(), 0);
+    free(value);
+    clear_folder();
+}
+END_TEST
+
 START_TEST(a_file_that_becomes_shorter)
 {
     char expected[200];
@@ -1022,6 +1115,9 @@ static void add(TCase *c)
     tcase_add_test(c, integers);
     tcase_add_test(c, reading_what_is_not_there);
     tcase_add_test(c, files_that_cannot_be_opened);
+    tcase_add_test(c, misused_files);
+    tcase_add_test(c, misused_loads);
+    tcase_add_test(c, more_than_the_format_has_room_for);
     tcase_add_test(c, a_file_that_becomes_shorter);
     tcase_add_test(c, pairs_and_names_that_cannot_be_saved);
     tcase_add_test(c, arrays_beside_the_params);

@@ -145,6 +145,19 @@ static tn_tensor *huber(const misuse *m, tn_tensor *a, tn_tensor *b, tn_tensor *
     return tn_huber(t, a, b, m->number, TN_MEAN);
 }
 
+static tn_tensor *huber_reduced(const misuse *m, tn_tensor *a, tn_tensor *b, tn_tensor *c)
+{
+    (void)c;
+    return tn_huber(t, a, b, 1, (tn_reduction)m->number);
+}
+
+static tn_tensor *prob_reduced(const misuse *m, tn_tensor *a, tn_tensor *b, tn_tensor *c)
+{
+    tn_cross_entropy_options o = tn_cross_entropy_defaults();
+    o.reduction = (tn_reduction)m->number;
+    return tn_cross_entropy_prob(t, a, b, c, o);
+}
+
 static tn_tensor *kl_div(const misuse *m, tn_tensor *a, tn_tensor *b, tn_tensor *c)
 {
     (void)c;
@@ -154,7 +167,7 @@ static tn_tensor *kl_div(const misuse *m, tn_tensor *a, tn_tensor *b, tn_tensor 
 static const misuse misuses[] = {
     {"tn_matmul: inner sizes that differ", matmul, {2, {32, 784}}, {2, {700, 128}}, NONE, 0, TN_ESHAPE,
      "matmul: inner sizes differ: a (32, 784) x b (700, 128)"},
-    {"tn_matmul: inner sizes that differ", matmul, {2, {4, 3}}, {2, {2, 5}}, NONE, TN_TRANS_A | TN_TRANS_B, TN_ESHAPE,
+    {"tn_matmul_trans: inner sizes that differ", matmul, {2, {4, 3}}, {2, {2, 5}}, NONE, TN_TRANS_A | TN_TRANS_B, TN_ESHAPE,
      "matmul: inner sizes differ: a (4, 3) transposed x b (2, 5) transposed"},
     {"tn_matmul: inner sizes that differ",
      matmul, {1, {3}}, {2, {4, 3}}, NONE, 0, TN_ESHAPE, "matmul: inner sizes differ: a (3,) x b (4, 3)"},
@@ -283,6 +296,29 @@ static const misuse misuses[] = {
      "kl_div: TN_BATCHMEAN divides by the first size, and x is a scalar"},
     {"tn_kl_div: an unknown reduction",
      kl_div, {1, {3}}, {1, {3}}, NONE, 9, TN_EUSAGE, "kl_div: reduction 9 is not TN_MEAN, TN_SUM or TN_NONE"},
+
+    {"tn_cross_entropy_with: a label outside [0, C)", cross_entropy, {2, {4, 5}}, {1, {5}}, NONE, 4, TN_EINDEX,
+     "cross_entropy: label 7 at position 3 is outside [0, 5): the logits have 5 classes, counted from 0"},
+    {"tn_cross_entropy_prob: logits is a scalar", prob_reduced, {0, {0}}, {0, {0}}, NONE, TN_MEAN, TN_ESHAPE,
+     "cross_entropy_prob: input 0 is a scalar, its last dimension should be the classes"},
+    {"tn_cross_entropy_prob: TN_BATCHMEAN", prob_reduced, {1, {3}}, {1, {3}}, NONE, TN_BATCHMEAN, TN_EUSAGE,
+     "cross_entropy_prob: TN_BATCHMEAN is for kl_div only; use TN_MEAN, TN_SUM or TN_NONE"},
+    {"tn_cross_entropy_prob: an unknown reduction", prob_reduced, {1, {3}}, {1, {3}}, NONE, 9, TN_EUSAGE,
+     "cross_entropy_prob: reduction 9 is not TN_MEAN, TN_SUM or TN_NONE"},
+    {"tn_nll: logp is a scalar", nll, {0, {0}}, NONE, NONE, 1, TN_ESHAPE,
+     "nll: input 0 is a scalar, its last dimension should be the classes"},
+    {"tn_bce_with_logits: an unknown reduction", bce, {1, {3}}, {1, {3}}, NONE, 9, TN_EUSAGE,
+     "bce_with_logits: reduction 9 is not TN_MEAN, TN_SUM or TN_NONE"},
+    {"tn_mse: an unknown reduction", mse, {1, {3}}, {1, {3}}, NONE, -1, TN_EUSAGE,
+     "mse: reduction -1 is not TN_MEAN, TN_SUM or TN_NONE"},
+    {"tn_l1: an unknown reduction", l1, {1, {3}}, {1, {3}}, NONE, 9, TN_EUSAGE,
+     "l1: reduction 9 is not TN_MEAN, TN_SUM or TN_NONE"},
+    {"tn_l1: TN_BATCHMEAN", l1, {1, {3}}, {1, {3}}, NONE, TN_BATCHMEAN, TN_EUSAGE,
+     "l1: TN_BATCHMEAN is for kl_div only; use TN_MEAN, TN_SUM or TN_NONE"},
+    {"tn_huber: an unknown reduction", huber_reduced, {1, {3}}, {1, {3}}, NONE, 9, TN_EUSAGE,
+     "huber: reduction 9 is not TN_MEAN, TN_SUM or TN_NONE"},
+    {"tn_huber: TN_BATCHMEAN", huber_reduced, {1, {3}}, {1, {3}}, NONE, TN_BATCHMEAN, TN_EUSAGE,
+     "huber: TN_BATCHMEAN is for kl_div only; use TN_MEAN, TN_SUM or TN_NONE"},
 };
 
 static tn_tensor *zeros(tn_dims shape)

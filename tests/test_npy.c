@@ -221,6 +221,39 @@ START_TEST(refuses_numbers_that_do_not_fit)
 }
 END_TEST
 
+/* One of each kind, by its whole text. */
+START_TEST(misused)
+{
+    char text[300];
+    put_npy(1, "{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "", 0);
+    snprintf(text, sizeof text, "load \"%s\": it has numbers of type \"|O\"; <f4, <f8, <i4 and <i8 are read: convert it with "
+             "astype(\"<f4\")", path);
+    ck_assert_ptr_null(load());
+    ck_misuse("tn_npy_load: another type", TN_EUSAGE, text);
+    put_npy(1, "{'descr': '<f4', 'fortran_order': True, 'shape': (1,), }", "\0\0\0", 4);
+    snprintf(text, sizeof text, "load \"%s\": it is in Fortran's order: save numpy.ascontiguousarray of it", path);
+    ck_assert_ptr_null(load());
+    ck_misuse("tn_npy_load: Fortran's order", TN_EUSAGE, text);
+    put_npy(1, HEAD "'shape': (2,)}", "\0\0\0", 4);
+    snprintf(text, sizeof text, "load \"%s\": the file has 70 bytes, its header says 74", path);
+    ck_assert_ptr_null(load());
+    ck_misuse("tn_npy_load: a file of another length than that says", TN_EFORMAT, text);
+    put_file("PK\3\4 an .npz", 12);
+    snprintf(text, sizeof text, "load \"%s\": byte 0: it does not begin as a .npy file does", path);
+    ck_assert_ptr_null(load());
+    ck_misuse("tn_npy_load: a damaged header", TN_EFORMAT, text);
+    put_npy(1, "{'descr': '<i8', 'fortran_order': False, 'shape': (2,)}", (const int64_t[]){3, INT64_MAX}, 16);
+    snprintf(text, sizeof text, "load \"%s\": number 1 does not fit this build's type", path);
+    ck_assert_ptr_null(load());
+    ck_misuse("tn_npy_load: a number that does not fit", TN_EFORMAT, text);
+    put_npy(1, HEAD "'shape': (1,)}", "\0\0\0", 4);
+    tn_tape_trim(t);
+    ck_assert_ptr_null(tn_npy_load(t, path));
+    ck_misuse("tn_npy_load: tn_input's", TN_EUSAGE, "tn_input: no step has begun on this tape: call tn_tape_begin first, with "
+              "TN_GRAD | TN_TRAIN to train or TN_EVAL to predict");
+}
+END_TEST
+
 START_TEST(refuses_calls)
 {
     tn_tape_begin(t, TN_EVAL);
@@ -255,6 +288,7 @@ int main(void)
     tcase_add_loop_test(c, refuses_damage, 0, (int)(sizeof DAMAGED / sizeof *DAMAGED));
     tcase_add_test(c, survives_any_byte);
     tcase_add_test(c, refuses_numbers_that_do_not_fit);
+    tcase_add_test(c, misused);
     tcase_add_test(c, refuses_calls);
     suite_add_tcase(s, c);
     return run_suite(s);

@@ -612,7 +612,24 @@ MISUSE(no_update, ck_assert_ptr_null(optim_new(ps, &without_update, NULL, 1, 0))
 MISUSE(no_options, ck_assert_ptr_null(optim_new(ps, &with_options, NULL, 1, 0)))
 MISUSE(many_states, ck_assert_ptr_null(optim_new(ps, &with_five_states, NULL, 1, 0)))
 
+MISUSE(sgd_minus, ck_assert_ptr_null(optim_new(ps, &with_options, &one, -2, 0)))
+MISUSE(adamw_beta2, ck_assert_ptr_null(optim_adamw(ps, (optim_adam_options){.lr = 1, .beta2 = 1})))
+MISUSE(adamw_eps, ck_assert_ptr_null(optim_adamw(ps, (optim_adam_options){.lr = 1, .eps = -1})))
+MISUSE(adamw_lr, ck_assert_ptr_null(optim_adamw(ps, (optim_adam_options){.lr = -1})))
+MISUSE(adagrad_lr, ck_assert_ptr_null(optim_adagrad(ps, (optim_adagrad_options){.lr = -1})))
+MISUSE(rmsprop_lr, ck_assert_ptr_null(optim_rmsprop(ps, (optim_rmsprop_options){.lr = -1})))
+MISUSE(option_outside, ck_assert(!optim_check_option(&err, "mine", "option", 7, 0, 1)))
+MISUSE(option_infinite, ck_assert(!optim_check_option(&err, "mine", "option", INFINITY, 0, INFINITY)))
+
 static const misuse misuses[] = {
+    {"optim_new: lr below 0", sgd_minus, TN_EUSAGE, "mine: lr is -2, it must be at least 0"},
+    {"optim_adamw: beta2 outside [0, 1)", adamw_beta2, TN_EUSAGE, "adamw: beta2 is 1, it must be in [0, 1)"},
+    {"optim_adamw: eps below 0", adamw_eps, TN_EUSAGE, "adamw: eps is -1, it must be at least 0"},
+    {"optim_adamw: optim_new's", adamw_lr, TN_EUSAGE, "adamw: lr is -1, it must be at least 0"},
+    {"optim_adagrad: optim_new's", adagrad_lr, TN_EUSAGE, "adagrad: lr is -1, it must be at least 0"},
+    {"optim_rmsprop: optim_new's", rmsprop_lr, TN_EUSAGE, "rmsprop: lr is -1, it must be at least 0"},
+    {"optim_check_option: a value outside", option_outside, TN_EUSAGE, "mine: option is 7, it must be in [0, 1)"},
+    {"optim_check_option: a value that is not finite", option_infinite, TN_EUSAGE, "mine: option is inf, it must be finite"},
     {"optim_sgd: optim_new's", sgd_lr, TN_EUSAGE, "sgd: lr is -1, it must be at least 0"},
     {"optim_new: lr not finite", sgd_nan, TN_EUSAGE, "sgd: lr is nan, it must be finite"},
     {"optim_new: weight_decay below 0 or not finite", sgd_decay, TN_EUSAGE, "sgd: weight_decay is -0.5, it must be at least 0"},
@@ -669,6 +686,14 @@ START_TEST(impossible_settings)
               TN_EUSAGE, "sparse_adam: weight_decay is 0.5, it must be 0: it would move every row");
     optim_set_lr(o, optim_cosine_lr(1, 0, 0, 0));
     ck_misuse("optim_set_lr: a rate that is not finite", TN_EUSAGE, "sgd: lr is nan, it must be finite");
+    optim_set_lr(o, -1);
+    ck_misuse("optim_set_lr: a rate that is negative", TN_EUSAGE, "sgd: lr is -1, it must be at least 0");
+    optim_set_frozen(o, NULL, true);
+    ck_misuse("optim_set_frozen: pattern is NULL", TN_EUSAGE, "sgd: no parameter matches the pattern \"NULL\"");
+    optim_set_weight_decay(o, NULL, 0);
+    ck_misuse("optim_set_weight_decay: pattern is NULL", TN_EUSAGE, "sgd: no parameter matches the pattern \"NULL\"");
+    optim_set_weight_decay(o, "b.*", 0);
+    ck_misuse("optim_set_weight_decay: no parameter matches", TN_EUSAGE, "sgd: no parameter matches the pattern \"b.*\"");
     ck_near(optim_lr(o), 0.5);
     optim_clip_norm(ps, -1);
     ck_misuse("optim_clip_norm: max is negative or NaN", TN_EUSAGE, "optim_clip_norm: max is -1, it must be at least 0");

@@ -15,6 +15,9 @@ static tn_tensor *range(tn_dims shape)
     return x;
 }
 
+/* Borrowed for a tensor that is larger, and never read. */
+static const tn_real one_number;
+
 static tn_tensor *named(void)
 {
     return tn_param(ps, TN_DIMS(4, 2), tn_constant(0), "fc.weight");
@@ -87,6 +90,26 @@ MISUSE(pad_negative, tn_pad(t, X, 0, 1, -1, 0))
 MISUSE(pad_overflow, tn_pad(t, X, 0, INT64_MAX, 1, 0))
 MISUSE(pad_overflow_after, tn_pad(t, X, 0, 1, INT64_MAX - 2, 0))
 MISUSE(pad_huge, tn_pad(t, X, 0, INT64_MAX - 2, 0, 0))
+
+MISUSE(div_sizes, tn_div(t, X, of(TN_DIMS(2))))
+MISUSE(minimum_sizes, tn_minimum(t, X, of(TN_DIMS(2))))
+MISUSE(max_range, tn_max(t, X, TN_DIMS(-3), true))
+MISUSE(min_range, tn_min(t, X, TN_DIMS(-3), true))
+MISUSE(var_range, tn_var(t, X, TN_DIMS(-3), true))
+MISUSE(sum_twice, tn_sum(t, X, TN_DIMS(0, -2), true))
+MISUSE(mean_twice, tn_mean(t, X, TN_DIMS(0, -2), true))
+MISUSE(max_twice, tn_max(t, X, TN_DIMS(0, -2), true))
+MISUSE(min_twice, tn_min(t, X, TN_DIMS(0, -2), true))
+MISUSE(logsumexp_twice, tn_logsumexp(t, X, TN_DIMS(0, -2), true))
+MISUSE(sum_count, tn_sum(t, X, ((tn_dims){9, {0}}), true))
+MISUSE(mean_count, tn_mean(t, X, ((tn_dims){9, {0}}), true))
+MISUSE(max_count, tn_max(t, X, ((tn_dims){9, {0}}), true))
+MISUSE(var_count, tn_var(t, X, ((tn_dims){9, {0}}), true))
+MISUSE(logsumexp_count, tn_logsumexp(t, X, ((tn_dims){9, {0}}), true))
+MISUSE(argmax_size, tn_argmax(t, tn_const(t, TN_DIMS(INT64_C(1) << 31), &one_number), 0, (int32_t[1]){0}))
+MISUSE(concat_overflow, tn_concat(t, LIST(of(TN_DIMS(INT64_C(1) << 62, 0)), of(TN_DIMS(INT64_C(1) << 62, 0))), 0))
+MISUSE(concat_minus, tn_concat(t, -1, NULL, 0))
+MISUSE(stack_list_null, tn_stack(t, 2, NULL, 0))
 
 static const misuse misuses[] = {
     {"ops.h: a required tensor that is NULL",
@@ -181,6 +204,30 @@ static const misuse misuses[] = {
      pad_overflow_after, TN_EMEMORY, "pad: 1 before and 9223372036854775805 after x (2, 3) overflow"},
     {"ops.h: a result larger than any memory",
      pad_huge, TN_EMEMORY, "pad: the shape (9223372036854775807, 3) is larger than any memory"},
+
+    {"tn_div: sizes that do not broadcast",
+     div_sizes, TN_ESHAPE, "div: sizes do not broadcast: a (2, 3) x b (2,): dimension -1 is 3 and 2; equal sizes or a 1 go together"},
+    {"tn_minimum: sizes that do not broadcast",
+     minimum_sizes, TN_ESHAPE, "minimum: sizes do not broadcast: a (2, 3) x b (2,): dimension -1 is 3 and 2; equal sizes or a 1 go together"},
+    {"tn_max: a dimension out of range", max_range, TN_EINDEX, "max: dimension -3 is outside [-2, 2)"},
+    {"tn_min: a dimension out of range", min_range, TN_EINDEX, "min: dimension -3 is outside [-2, 2)"},
+    {"tn_var: a dimension out of range", var_range, TN_EINDEX, "var: dimension -3 is outside [-2, 2)"},
+    {"tn_sum: a dimension named twice", sum_twice, TN_EUSAGE, "sum: dimension 0 is named twice"},
+    {"tn_mean: a dimension named twice", mean_twice, TN_EUSAGE, "mean: dimension 0 is named twice"},
+    {"tn_max: a dimension named twice", max_twice, TN_EUSAGE, "max: dimension 0 is named twice"},
+    {"tn_min: a dimension named twice", min_twice, TN_EUSAGE, "min: dimension 0 is named twice"},
+    {"tn_logsumexp: a dimension named twice", logsumexp_twice, TN_EUSAGE, "logsumexp: dimension 0 is named twice"},
+    {"tn_sum: a list of more than TN_MAX_RANK", sum_count, TN_EUSAGE, "sum: a list of 9 dimensions; it has 0 (all) to 8"},
+    {"tn_mean: a list of more than TN_MAX_RANK", mean_count, TN_EUSAGE, "mean: a list of 9 dimensions; it has 0 (all) to 8"},
+    {"tn_max: a list of more than TN_MAX_RANK", max_count, TN_EUSAGE, "max: a list of 9 dimensions; it has 0 (all) to 8"},
+    {"tn_var: a list of more than TN_MAX_RANK", var_count, TN_EUSAGE, "var: a list of 9 dimensions; it has 0 (all) to 8"},
+    {"tn_logsumexp: a list of more than TN_MAX_RANK",
+     logsumexp_count, TN_EUSAGE, "logsumexp: a list of 9 dimensions; it has 0 (all) to 8"},
+    {"tn_argmax: a size that int32_t cannot count",
+     argmax_size, TN_ESHAPE, "argmax: x (2147483648,): an index at dimension 0 may pass int32_t"},
+    {"tn_concat: sizes that overflow", concat_overflow, TN_EMEMORY, "concat: the sizes at the dimension overflow"},
+    {"tn_concat: n < 1", concat_minus, TN_EUSAGE, "concat: -1 inputs"},
+    {"tn_apply: inputs at NULL", stack_list_null, TN_EUSAGE, "stack: 2 inputs, at NULL"},
 };
 
 enum { N_MISUSES = sizeof misuses / sizeof *misuses };
