@@ -838,9 +838,10 @@ START_TEST(misused_files)
     ck_misuse("tn_file_read_ints: room at NULL", TN_EUSAGE, text);
     ck_assert(!truncate(path, 20));
     ck_assert(!tn_file_read_ints(f, "i", i, 1));
-    snprintf(text, sizeof text, "load \"%s\": byte 20: the file became shorter meanwhile", path);
+    snprintf(text, sizeof text, "load \"%s\": byte 180: the file became shorter meanwhile", path);
     ck_misuse("tn_file_read_ints: a file that cannot be read", TN_EIO, text);
     ck_assert(!tn_file_read(f, "a", x, 2));
+    snprintf(text, sizeof text, "load \"%s\": byte 172: the file became shorter meanwhile", path);
     ck_misuse("tn_file_read: a file that cannot be read", TN_EIO, text);
     tn_file_close(f);
     ck_assert(!tn_file_load(NULL, ps, TN_STRICT));
