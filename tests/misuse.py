@@ -107,10 +107,12 @@ def rows_of(source):
 
 
 def nulls_of(source):
-    for match in re.finditer(r"\b(?:%s)\(\s*\(?(\w+)\(" % "|".join(NULLS), source):
-        for i, argument in enumerate(split(call_of(source[match.end():]))):
-            if argument == "NULL" or argument.endswith(")NULL"):
-                yield match[1], i
+    for check in re.finditer(r"\b(?:%s)\(" % "|".join(NULLS), source):
+        text = call_of(source[check.end():])
+        for call in re.finditer(r"\b((?:tn|nn|optim)_\w+)\(", text):
+            for i, argument in enumerate(split(call_of(text[call.end():]))):
+                if argument == "NULL" or argument.endswith(")NULL"):
+                    yield call[1], i
 
 
 def inherited(said):

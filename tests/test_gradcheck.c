@@ -83,6 +83,7 @@ START_TEST(wrong_op_is_noticed)
     faulty = wrong[_i].f;
     ck_assert(!tn_gradcheck(t, &product));
     ck_assert_msg(strstr(err.text, wrong[_i].text) != NULL, "%s", err.text);
+    ck_misuse("tn_gradcheck: a gradient that differs", TN_EUSAGE, err.text);
 }
 END_TEST
 

@@ -1,6 +1,7 @@
 /* What the headers of the engine say can fail, and is not in the tables of other tests: the tape, parameters, an op's shape,
  * memory that there is none of; threads; and NULL for every pointer that a function takes. */
 #include <stdio.h>
+#include <unistd.h>
 
 #include <tarn/rng.h>
 
@@ -47,7 +48,7 @@ static void spend(void)
 }
 
 /* On a tape on which no step has begun. */
-static void close(void)
+static void unbegin(void)
 {
     tn_tape_trim(t);
 }
@@ -88,32 +89,9 @@ static bool like(tn_tensor *y)
 
 static const tn_op nameless = {.n_in = 1, .shape = shape}, shapeless = {.name = "mine", .n_in = 1};
 
-static tn_tensor *wrong(tn_tape *tape, int k) /* a sample of mine, whose backward adds nothing */
+static tn_tensor *no_sample(tn_tape *tape, int k)
 {
-    in_shape = like;
-    tn_tensor *x = k ? NULL : tn_sample(tape, TN_SCALAR, 1, 2);
-    return x ? tn_apply(tape, &mine, 1, &x, NULL) : NULL;
-}
-
-static void double_it(tn_tensor *y)
-{
-    y->data[0] = 2 * y->in[0]->data[0];
-}
-
-static void no_gradient(tn_tensor *y)
-{
-    bool first;
-    tn_real *g = tn_grad(y, 0, &first);
-    if (g && first) g[0] = 0;
-}
-
-static tn_op doubled; /* with a sample */
-
-static tn_tensor *doubled_sample(tn_tape *tape, int k)
-{
-    in_shape = like;
-    tn_tensor *x = k ? NULL : tn_sample(tape, TN_SCALAR, 1, 1);
-    return x ? tn_apply(tape, &doubled, 1, &x, NULL) : NULL;
+    return tn_sample(tape, TN_DIMS(1 + k), 0, 1); /* a leaf */
 }
 
 static tn_tensor *bad_sample(tn_tape *tape, int k)
@@ -123,8 +101,9 @@ static tn_tensor *bad_sample(tn_tape *tape, int k)
 
 static bool gradcheck(tn_tensor *(*sample)(tn_tape *tape, int k))
 {
-    doubled = (tn_op){.name = "doubled", .n_in = 1, .shape = shape, .forward = double_it, .backward = no_gradient, .sample = sample};
-    return tn_gradcheck(t, &doubled);
+    tn_op op = mine;
+    op.sample = sample;
+    return tn_gradcheck(t, &op);
 }
 
 /* ---- misuse -> code -> text ---------------------------------------------------------------------------------------- */
@@ -137,7 +116,7 @@ MISUSE(input_rank, ck_assert_ptr_null(tn_input(t, DEEP, NULL, false)))
 MISUSE(input_minus_rank, ck_assert_ptr_null(tn_input(t, ((tn_dims){-1, {0}}), NULL, false)))
 MISUSE(input_huge, ck_assert_ptr_null(tn_input(t, HUGE_, NULL, false)))
 MISUSE(input_spent, spend(); ck_assert_ptr_null(scalar()))
-MISUSE(const_closed, close(); ck_assert_ptr_null(tn_const(t, TN_SCALAR, &one)))
+MISUSE(const_closed, unbegin(); ck_assert_ptr_null(tn_const(t, TN_SCALAR, &one)))
 MISUSE(const_negative, ck_assert_ptr_null(tn_const(t, TN_DIMS(2, -2), &one)))
 MISUSE(scalar_spent, spend(); ck_assert_ptr_null(tn_scalar(t, 1)))
 MISUSE(detach_other, ck_assert_ptr_null(tn_detach(t, theirs())))
@@ -146,8 +125,8 @@ MISUSE(detach_old, ck_assert_ptr_null(tn_detach(t, old())))
 MISUSE(backward_old, ck_assert(!tn_backward(t, old())))
 MISUSE(apply_old, ck_assert_ptr_null(apply(like, old())))
 #endif
-MISUSE(detach_closed, close(); ck_assert_ptr_null(tn_detach(t, number())))
-MISUSE(backward_closed, close(); ck_assert(!tn_backward(t, number())))
+MISUSE(detach_closed, unbegin(); ck_assert_ptr_null(tn_detach(t, number())))
+MISUSE(backward_closed, unbegin(); ck_assert(!tn_backward(t, number())))
 MISUSE(backward_other, ck_assert(!tn_backward(t, theirs())))
 MISUSE(dy_null, ck_assert(!tn_backward_from(t, scalar(), NULL)))
 MISUSE(from_nothing, ck_assert(!tn_backward_from(t, NULL, &one)))
@@ -168,7 +147,7 @@ static void restore_other(void)
 }
 MISUSE(average_null, ck_assert(!tn_snapshot_average(NULL, ps, 1)))
 
-MISUSE(apply_closed, close(); ck_assert_ptr_null(apply(like, number())))
+MISUSE(apply_closed, unbegin(); ck_assert_ptr_null(apply(like, number())))
 MISUSE(apply_spent, spend(); ck_assert_ptr_null(apply(like, number())))
 MISUSE(op_null, ck_assert_ptr_null(tn_apply(t, NULL, 0, NULL, NULL)))
 MISUSE(op_nameless, ck_assert_ptr_null(tn_apply(t, &nameless, 0, NULL, NULL)))
@@ -190,10 +169,9 @@ IN_SHAPE(dim_outside, scalar(), tn_wrap_dim(y, 2, &(int64_t){2}))
 IN_SHAPE(dim_null, scalar(), tn_wrap_dim(y, 2, NULL))
 IN_SHAPE(saved_huge, scalar(), tn_alloc_saved(y, (size_t)PTRDIFF_MAX))
 MISUSE(check_null, ck_assert(!tn_gradcheck(t, NULL)))
-MISUSE(check_wrong, ck_assert(!gradcheck(doubled_sample)))
 MISUSE(check_sample, ck_assert(!gradcheck(bad_sample)))
 MISUSE(sample_negative, ck_assert_ptr_null(tn_sample(t, TN_DIMS(-1), 0, 1)))
-MISUSE(check_other, doubled = mine; doubled.sample = wrong; ck_assert(!tn_gradcheck(t, &doubled)))
+MISUSE(check_other, ck_assert(!gradcheck(no_sample)))
 
 #define SPENT ": this tape is spent: tn_backward has walked it; begin the next step with tn_tape_begin"
 #define CLOSED ": no step has begun on this tape: call tn_tape_begin first, with TN_GRAD | TN_TRAIN to train or TN_EVAL to predict"
@@ -260,8 +238,6 @@ static const misuse misuses[] = {
     {"tn_wrap_dim: dim is NULL", dim_null, TN_EUSAGE, "mine: its dimension is NULL"},
     {"tn_alloc_saved: no room", saved_huge, TN_EMEMORY, "mine: out of memory (9223372036854775807 bytes wanted, 65536 in use)"},
     {"tn_gradcheck: an op that is NULL", check_null, TN_EUSAGE, "gradcheck: the op is NULL"},
-    {"tn_gradcheck: a gradient that differs", check_wrong, TN_EUSAGE,
-     "gradcheck: doubled, sample 0: input 0 (), element 0: backward gives 0, differences give " TWO},
     {"tn_gradcheck: a sample that is not this op's result", check_other, TN_EUSAGE,
      "gradcheck: mine, sample 0 is not this op's result"},
     {"tn_gradcheck: those of the samples", check_sample, TN_ESHAPE, "tn_input: the shape (-1,) has a negative size"},
@@ -428,7 +404,7 @@ static const misuse no_memory[] = {
     {"tn_alloc_saved: no room", saved_no_room, TN_EMEMORY, "mine: out of memory ("},
     {"tn_alloc_scratch: no room", scratch_no_room, TN_EMEMORY, "mine: out of memory (64 bytes wanted, "},
     {"tn_touch_rows: no room", rows_no_room, TN_EMEMORY, "mine: out of memory ("},
-    {"tn_propose: no room", propose_no_room, TN_EMEMORY, "mine \"b\": out of memory ("},
+    {"tn_propose: no room", propose_no_room, TN_EMEMORY, "mine: out of memory ("},
 };
 enum { NO_MEMORY = sizeof no_memory / sizeof *no_memory };
 
@@ -582,9 +558,10 @@ START_TEST(null_looking)
 {
     char text[TN_SHAPE_TEXT];
     FILE *to = tmpfile();
+    const tn_tensor *w = number();
     ck_skips(tn_print(NULL, to));
     ck_assert_int_eq(ftell(to), 5); /* None, and the end of the line */
-    ck_skips(tn_print(number(), NULL));
+    ck_skips(tn_print(w, NULL));
     ck_skips(tn_draw(NULL, to));
     ck_skips(tn_draw(t, NULL));
     ck_skips(tn_tape_check_finite(NULL, true));
@@ -597,8 +574,7 @@ START_TEST(null_looking)
     ck_skips(tn_summary(ps, NULL));
     ck_assert_int_eq(ftell(to), 5);
     ck_takes(!strcmp(tn_shape_text(NULL, text), "NULL"));
-    ck_ignores(tn_shape_text(number(), NULL));
-    tn_error_clear(&err);
+    ck_ignores(tn_shape_text(w, NULL));
     ck_ignores(tn_fail(NULL, TN_EIO, "nobody listens"));
     ck_refuses(tn_fail(&err, TN_EIO, (const char *)NULL), TN_EIO, "");
     ck_skips(tn_error_clear(NULL));
@@ -608,6 +584,7 @@ END_TEST
 
 START_TEST(null_files)
 {
+    char text[200];
     tn_file_entry e;
     int64_t i;
     tn_real x;
@@ -633,6 +610,14 @@ START_TEST(null_files)
     ck_refuses(tn_load(ps, NULL, TN_STRICT), TN_EUSAGE, "load: the path is NULL");
     ck_ignores(tn_file_read_ints(NULL, "w.weight", &i, 1));
     ck_ignores(tn_file_read(NULL, "w.weight", &x, 1));
+    snprintf(text, sizeof text, "load \"%s\": the name is NULL", path);
+    ck_refuses(tn_file_read_ints(file, NULL, &i, 1), TN_EUSAGE, text);
+    ck_refuses(tn_file_read(file, NULL, &x, 1), TN_EUSAGE, text);
+    snprintf(text, sizeof text, "load \"%s\": there is no tensor \"w\"", path);
+    ck_refuses(tn_file_read_ints(file, "w", NULL, 0), TN_EFORMAT, text); /* no room is needed for nothing */
+    snprintf(text, sizeof text, "load \"%s\": the room for numbers is NULL", path);
+    ck_refuses(tn_file_read_ints(file, "w.weight", NULL, 1), TN_EUSAGE, text);
+    ck_refuses(tn_file_read(file, "w.weight", NULL, 1), TN_EUSAGE, text);
     tn_file_close(file);
     tn_tape_begin(t, TN_EVAL);
     ck_ignores(tn_npy_load(NULL, path));
@@ -706,8 +691,8 @@ START_TEST(null_door)
     ck_skips(tn_rng_fill(tn_rng_new(1, 2, 3, 4), 0, 4, NULL));
     ck_skips(tn_rng_shuffle(tn_rng_new(1, 2, 3, 4), 4, NULL));
     ck_ignores(tn_set_allocator(NULL)); /* blocks are held */
-    void *p = tn_realloc(NULL, 8);
-    ck_takes(p);
+    void *p;
+    ck_takes((p = tn_realloc(NULL, 8)) != NULL);
     tn_free(p);
     ck_skips(tn_free(NULL));
 }

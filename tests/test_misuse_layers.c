@@ -307,6 +307,8 @@ START_TEST(null_arguments)
     nn_embedding e;
     nn_embedding_init(&e, ps, "words", 3, 2);
     ck_skips(nn_embedding_set_padding(&e, NULL, 0)); /* the table is there: only errors would be the params' */
+    ck_refuses(nn_embedding_set_padding(NULL, ps, 0), TN_EUSAGE,
+               "nn_embedding_set_padding: there is no table: call nn_embedding_init first");
     ck_ignores(nn_length_mask(NULL, two, 4));
     ck_ignores(nn_sinusoids(NULL, 4, 2));
     nn_embedding_init_from(&e, ps, "from", 3, 2, NULL, true);
