@@ -1,9 +1,9 @@
 /* error.h: the first failure, formatted.
  *
- * Every constructor is given a tn_error of the caller's. The first call that fails writes it; a call that meets an
- * earlier error, or that is given NULL for what it works on (a tape, a params, an optim), does nothing and returns NULL (or
- * false, 0, NaN). So model code is a straight line, and one check at the end
- * tells the first thing that went wrong. One thread, one error; a tn_error that starts as {0} is "no error". */
+ * Every constructor is given a tn_error of the caller's. The first call that fails writes it; a call that meets an earlier
+ * error, or that is given NULL for what it works on (a tape, a params, an optim), does nothing and returns NULL (or false,
+ * 0, NaN). So model code is a straight line, and one check at the end tells the first thing that went wrong. One thread,
+ * one error; a tn_error that starts as {0} is "no error". */
 #ifndef TARN_ERROR_H
 #define TARN_ERROR_H
 
@@ -41,9 +41,9 @@ typedef struct tn_error {
 #define TN_PRINTF(text, first)
 #endif
 
-/* Records a failure, unless one is recorded already; a longer text is cut (at a whole UTF-8 character, with "...").
- * Returns false, so that a caller can write `return tn_fail(e, ...)`. e may be NULL: then nothing is recorded; and so may format be,
- * for an empty text. */
+/* Records a failure, unless one is recorded already; a longer text is cut (at a whole UTF-8 character, with "..."). Returns
+ * false, so that a caller can write `return tn_fail(e, ...)`. e may be NULL: then nothing is recorded; and so may format
+ * be, for an empty text. */
 bool tn_fail(tn_error *e, tn_code code, const char *format, ...) TN_PRINTF(3, 4);
 
 /* Forgets the failure; the next tn_tape_begin starts afresh. */

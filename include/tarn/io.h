@@ -14,12 +14,12 @@ typedef struct tn_meta {
     const char *key, *value;
 } tn_meta;
 
-/* Writes every parameter and buffer of ps, and n pairs, to path. The same state gives the same bytes. The file is
- * written under a temporary name beside path, flushed to the disk and renamed over path only when all of it is there: a
- * failed save leaves an old file as it was, and nothing else behind; a new one has the old one's mode, and a symbolic
- * link stays one. Io error: a file that cannot be written (it names the file, the operation and the system's reason). The last
- * of them, where the folder cannot be flushed, comes after the rename: the new file is there as a whole, and may be gone after
- * a power cut. Usage error: path is NULL; pairs at NULL; a key or value that is NULL; a key twice; text that is not UTF-8; a
+/* Writes every parameter and buffer of ps, and n pairs, to path. The same state gives the same bytes. The file is written
+ * under a temporary name beside path, flushed to the disk and renamed over path only when all of it is there: a failed save
+ * leaves an old file as it was, and nothing else behind; a new one has the old one's mode, and a symbolic link stays one.
+ * Io error: a file that cannot be written (it names the file, the operation and the system's reason). The last of them,
+ * where the folder cannot be flushed, comes after the rename: the new file is there as a whole, and may be gone after a
+ * power cut. Usage error: path is NULL; pairs at NULL; a key or value that is NULL; a key twice; text that is not UTF-8; a
  * name that is the format's own; more than 100 MB of names and pairs. Memory error: no room. */
 bool tn_save(const tn_params *ps, const char *path, int n, const tn_meta *meta);
 
@@ -32,8 +32,8 @@ bool tn_save_with(const tn_params *ps, const char *path, int n_more, const tn_te
 typedef struct tn_file tn_file;
 
 /* Io error: a file that cannot be opened or read. Format error: a damaged header (it names the file and the byte; more than
- * TN_MAX_RANK dimensions and a zero byte in a string are damage too). Usage error: path is NULL; a well-formed file with a type
- * that tarn does not know. Memory error: no room. */
+ * TN_MAX_RANK dimensions and a zero byte in a string are damage too). Usage error: path is NULL; a well-formed file with a
+ * type that tarn does not know. Memory error: no room. */
 tn_file *tn_file_open(const char *path, tn_error *err);
 
 /* Also after a load that failed. */
@@ -54,34 +54,35 @@ bool tn_file_at(const tn_file *f, int i, tn_file_entry *entry); /* false outside
 enum { TN_STRICT = 0, TN_IGNORE_UNEXPECTED = 1 };
 
 /* Reads every parameter and buffer of ps from f by name, converting the number type. Strict: all names that are missing,
- * unexpected or of the wrong shape are reported together, and then ps is as it was before; with
- * TN_IGNORE_UNEXPECTED further names in the file are fine. Always fine is a second name for weights that are read (tied
- * weights: the same type, shape, of two dimensions or more, and bytes), which tn_save writes once. A buffer may be there in integers (I64, I32, U8). Gradients are forgotten. Names under "optim."
- * belong to checkpoints and are passed over. The error goes to ps's, and to f's if that is another; nothing is done after
- * an earlier one. Format error: a name that is missing; a name that is unexpected; a tensor of another shape; a value that
- * does not fit. Usage error: f is NULL; other flags. Io error: a file that cannot be read. Memory error: no room for a copy of
- * the values. */
+ * unexpected or of the wrong shape are reported together, and then ps is as it was before; with TN_IGNORE_UNEXPECTED
+ * further names in the file are fine. Always fine is a second name for weights that are read (tied weights: the same type,
+ * shape, of two dimensions or more, and bytes), which tn_save writes once. A buffer may be there in integers (I64, I32,
+ * U8). Gradients are forgotten. Names under "optim." belong to checkpoints and are passed over. The error goes to ps's, and
+ * to f's if that is another; nothing is done after an earlier one. Format error: a name that is missing; a name that is
+ * unexpected; a tensor of another shape; a value that does not fit. Usage error: f is NULL; other flags. Io error: a file
+ * that cannot be read. Memory error: no room for a copy of the values. */
 bool tn_file_load(tn_file *f, tn_params *ps, unsigned flags);
 
 /* open, load, close. Errors: tn_file_open's; tn_file_load's. */
 bool tn_load(tn_params *ps, const char *path, unsigned flags);
 
 /* The numbers of one entry, converted to int64 (I64, I32, U8) or tn_real (the floating types), into room for its n. Shape
- * error: the entry has another number of them. Usage error: an entry of the other kind; an entry of a type that neither reads;
- * name is NULL; room at NULL. Format error: no such entry. Io error: a file that cannot be read. */
+ * error: the entry has another number of them. Usage error: an entry of the other kind; an entry of a type that neither
+ * reads; name is NULL; room at NULL. Format error: no such entry. Io error: a file that cannot be read. */
 bool tn_file_read_ints(tn_file *f, const char *name, int64_t *to, int64_t n);
 bool tn_file_read(tn_file *f, const char *name, tn_real *to, int64_t n); /* Format error: a value that does not fit */
 
 /* ---- one array, for NumPy ---------------------------------------------------------------------------------------- */
 
-/* An array of numpy.save's as a tensor of tape t that wants no gradient. To keep it for many steps, load it on a tape of its
- * own, and give tn_const its data. Versions 1.0 to 3.0, little-endian f4, f8, i4 and i8, converted. Io error: a file that cannot
- * be opened or read. Format error: a damaged header; a file of another length than that says; a number that does not fit.
- * Usage error: path is NULL; another type (the text names it); Fortran's order. Memory error: no room. Errors: tn_input's. */
+/* An array of numpy.save's as a tensor of tape t that wants no gradient. To keep it for many steps, load it on a tape of
+ * its own, and give tn_const its data. Versions 1.0 to 3.0, little-endian f4, f8, i4 and i8, converted. Io error: a file
+ * that cannot be opened or read. Format error: a damaged header; a file of another length than that says; a number that
+ * does not fit. Usage error: path is NULL; another type (the text names it); Fortran's order. Memory error: no room.
+ * Errors: tn_input's. */
 tn_tensor *tn_npy_load(tn_tape *t, const char *path);
 
-/* x in this build's type, for numpy.load; written as tn_save writes, all or nothing. Usage error: x is NULL;
- * path is NULL. Io error: a file that cannot be written. Memory error: no room. */
+/* x in this build's type, for numpy.load; written as tn_save writes, all or nothing. Usage error: x is NULL; path is NULL.
+ * Io error: a file that cannot be written. Memory error: no room. */
 bool tn_npy_save(const tn_tensor *x, const char *path, tn_error *err);
 
 #ifdef __cplusplus

@@ -1,9 +1,9 @@
 /* nn.h: layers. A layer is a plain struct of parameters, with _init (which names them in a tn_params) and _forward. The
- * struct is yours; its parameters belong to the params. An _init that fails records the error and leaves NULLs, which
- * every forward then passes on.
+ * struct is yours; its parameters belong to the params. An _init that fails records the error and leaves NULLs, which every
+ * forward then passes on.
  *
- * Beside what stands below, the errors of every _init. Usage error: a layer that is NULL; a name that is NULL; a name that is
- * there already. Shape error: a negative size. Memory error: a size larger than any memory. And of every _forward. Usage
+ * Beside what stands below, the errors of every _init. Usage error: a layer that is NULL; a name that is NULL; a name that
+ * is there already. Shape error: a negative size. Memory error: a size larger than any memory. And of every _forward. Usage
  * error: a layer that is NULL; a layer without its _init. Errors: the ops'. */
 #ifndef TARN_NN_H
 #define TARN_NN_H
@@ -24,8 +24,8 @@ typedef struct nn_embedding {
 /* rows and dim: the table's V and D. */
 void nn_embedding_init(nn_embedding *e, tn_params *ps, const char *name, int64_t rows, int64_t dim);
 
-/* PyTorch's padding_idx: the row becomes zero and stays so. Negative: from the end. Index error: outside [-V, V). Usage error: e is
- * NULL or without its _init. */
+/* PyTorch's padding_idx: the row becomes zero and stays so. Negative: from the end. Index error: outside [-V, V). Usage
+ * error: e is NULL or without its _init. */
 void nn_embedding_set_padding(nn_embedding *e, tn_params *ps, int64_t padding_idx);
 
 /* PyTorch's from_pretrained: rows copied from table (rows x dim numbers), frozen if freeze. */
@@ -131,9 +131,9 @@ tn_tensor *nn_positional_forward(const nn_positional *p, tn_tape *t, tn_tensor *
  * sin(i / 10000^(k / dim)) in column k if that is even, cos(i / 10000^((k - 1) / dim)) if it is odd. Errors: tn_input's. */
 tn_tensor *nn_sinusoids(tn_tape *t, int64_t length, int64_t dim);
 
-/* PyTorch's MultiheadAttention, batch first: q, k and v by "<name>.in_proj_weight" (3 dim, dim) ~ U(-b, b), b =
- * sqrt(6 / (4 dim)), and "<name>.in_proj_bias" 0, tn_attention, then "<name>.out_proj.weight" as a linear's and
- * "<name>.out_proj.bias" 0. */
+/* PyTorch's MultiheadAttention, batch first: q, k and v by "<name>.in_proj_weight" (3 dim, dim) ~ U(-b, b), b = sqrt(6 / (4
+ * dim)), and "<name>.in_proj_bias" 0, tn_attention, then "<name>.out_proj.weight" as a linear's and "<name>.out_proj.bias"
+ * 0. */
 typedef struct nn_multihead_attention {
     tn_tensor *in_proj_weight, *in_proj_bias;
     nn_linear  out_proj;

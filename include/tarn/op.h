@@ -33,11 +33,11 @@ struct tn_op {
     tn_tensor *(*sample)(tn_tape *t, int k);
 };
 
-/* Applies op to n inputs on tape t. attr (op->attr_size bytes) is copied; NULL: all zero. Usage error: no step begun; a tape
- * that tn_backward has walked; an op that is NULL or has no name or shape; another number of inputs; inputs at NULL; a
+/* Applies op to n inputs on tape t. attr (op->attr_size bytes) is copied; NULL: all zero. Usage error: no step begun; a
+ * tape that tn_backward has walked; an op that is NULL or has no name or shape; another number of inputs; inputs at NULL; a
  * required input that is NULL; a tensor of another tape; a tensor of an earlier step; a gradient wanted of an op that has
- * none; a gradient wanted of an input that gets none; a shape function that sets no shape. Memory error: no room. Errors: those
- * of op->shape. */
+ * none; a gradient wanted of an input that gets none; a shape function that sets no shape. Memory error: no room. Errors:
+ * those of op->shape. */
 tn_tensor *tn_apply(tn_tape *t, const tn_op *op, int n, tn_tensor *const *in, const void *attr);
 
 /* ---- in shape ---------------------------------------------------------------------------------------------------- */
@@ -49,8 +49,8 @@ bool tn_set_shape(tn_tensor *y, int rank, const int64_t *size);
 /* Sets y's shape to x's. Usage error: x is NULL. */
 bool tn_set_shape_like(tn_tensor *y, const tn_tensor *x);
 
-/* y shares in[i]'s data and gradient; the shape is set as usual, with the same number of elements. Usage error: no
- * such input. */
+/* y shares in[i]'s data and gradient; the shape is set as usual, with the same number of elements. Usage error: no such
+ * input. */
 bool tn_alias(tn_tensor *y, int i);
 
 /* Room for y->saved, kept until the tape's next begin. Memory error: no room. */
@@ -60,21 +60,21 @@ bool tn_alloc_saved(tn_tensor *y, size_t bytes);
  * error: no room. */
 bool tn_alloc_scratch(tn_tensor *y, size_t bytes);
 
-/* Declares that backward adds to rows ids[0..] of in[i] only, through tn_grad_row: a table's gradient then stays
- * compact. One such input per op; in[i]'s first dimension counts its rows. The ids must be checked already. Usage
- * error: no such input. Memory error: no room. */
+/* Declares that backward adds to rows ids[0..] of in[i] only, through tn_grad_row: a table's gradient then stays compact.
+ * One such input per op; in[i]'s first dimension counts its rows. The ids must be checked already. Usage error: no such
+ * input. Memory error: no room. */
 bool tn_touch_rows(tn_tensor *y, int i, tn_ids ids);
 
-/* Declares that forward writes in[i]'s data in place (Embedding's max_norm). Usage error: an input
- * that is no parameter; an earlier op on this tape needs the old values. */
+/* Declares that forward writes in[i]'s data in place (Embedding's max_norm). Usage error: an input that is no parameter; an
+ * earlier op on this tape needs the old values. */
 bool tn_write_input(tn_tensor *y, int i);
 
 /* Declares a random op. Its numbers are a function of the tape's seed, stream and count, of the op's ordinal among the
  * tape's random ops and of the element (tn_op_rng, in rng.h), so backward computes them again and saves nothing. */
 void tn_random(tn_tensor *y);
 
-/* Room for the next value of the buffer in[i], which forward fills; committed by optim_step, forgotten by a step that
- * fails or is dropped. Usage error: an input that is no buffer. Memory error: no room. */
+/* Room for the next value of the buffer in[i], which forward fills; committed by optim_step, forgotten by a step that fails
+ * or is dropped. Usage error: an input that is no buffer. Memory error: no room. */
 bool tn_propose(tn_tensor *y, int i);
 
 /* Where forward reaches it. */
@@ -83,8 +83,7 @@ tn_real *tn_proposal(const tn_tensor *y, int i);
 /* Records the error `op "param": text` and returns false. */
 bool tn_op_fail(const tn_tensor *y, tn_code code, const char *format, ...) TN_PRINTF(3, 4);
 
-/* dim from -rank to rank - 1 as 0 to rank - 1 in *dim. Index error: another dim. Usage error: dim is
- * NULL. */
+/* dim from -rank to rank - 1 as 0 to rank - 1 in *dim. Index error: another dim. Usage error: dim is NULL. */
 bool tn_wrap_dim(const tn_tensor *y, int rank, int64_t *dim);
 
 /* ---- in forward and backward ------------------------------------------------------------------------------------- */
@@ -128,12 +127,12 @@ void tn_params_commit(tn_params *ps);
 
 /* ---- checking an op ---------------------------------------------------------------------------------------------- */
 
-/* Runs every sample of op on t (which it begins anew each time) and compares, element by element, each input's gradient
- * by backward with central differences; with every subset of constant inputs, and with the same tensor in two places
- * where the shapes allow it. Passes when |a - n| <= tol * max(1, |a|, |n|), tol 1e-6 in the double build and 1e-2 in
- * float. Usage error: a gradient that differs (it names the op, the sample, the input, the element and both
- * values); an op that is NULL; an op without sample; an op without backward; no sample at all; a sample that is not this
- * op's result. Errors: those of the samples. */
+/* Runs every sample of op on t (which it begins anew each time) and compares, element by element, each input's gradient by
+ * backward with central differences; with every subset of constant inputs, and with the same tensor in two places where the
+ * shapes allow it. Passes when |a - n| <= tol * max(1, |a|, |n|), tol 1e-6 in the double build and 1e-2 in float. Usage
+ * error: a gradient that differs (it names the op, the sample, the input, the element and both values); an op that is NULL;
+ * an op without sample; an op without backward; no sample at all; a sample that is not this op's result. Errors: those of
+ * the samples. */
 bool tn_gradcheck(tn_tape *t, const tn_op *op);
 
 /* An input for samples: values in [low, high), the same in every run and build; it wants a gradient. Errors: tn_input's. */

@@ -33,7 +33,8 @@ bool optim_step(optim *o);
 void    optim_free(optim *o); /* the optimiser and its states; the parameters stay */
 int64_t optim_steps(const optim *o); /* steps made */
 
-/* The learning rate: what a schedule sets before each step. Usage error: a rate that is negative; a rate that is not finite. */
+/* The learning rate: what a schedule sets before each step. Usage error: a rate that is negative; a rate that is not
+ * finite. */
 void optim_set_lr(optim *o, double lr);
 
 /* That rate; NaN for NULL. */
@@ -48,8 +49,8 @@ bool optim_save(const optim *o, const char *path, int n, const tn_meta *meta);
 
 /* The reverse: parameters, buffers and state, so that k steps, optim_save, optim_load into a new params and optim, and k
  * steps give the bytes of 2k steps, if the tape's count (tn_tape_set_count) is as it was. All or nothing. Format error: a
- * file without an optimiser's state; the state of another rule; only a part of a state. Shape error: a state of another size.
- * Memory error: no room. Errors: tn_load's, strictly. */
+ * file without an optimiser's state; the state of another rule; only a part of a state. Shape error: a state of another
+ * size. Memory error: no room. Errors: tn_load's, strictly. */
 bool optim_load(optim *o, const char *path);
 
 /* ---- groups: parameters whose name matches a shell pattern ("words.*", "*.bias", "layer[12].*") ---------------- */
@@ -67,9 +68,9 @@ int optim_set_frozen(optim *o, const char *pattern, bool frozen); /* tn_freeze f
 /* Each copies the options, and returns NULL after an error; the text names an option that is impossible ("sgd: lr is -1, it
  * must be at least 0"). Errors: optim_new's.
  *
- * A table whose gradient is held by rows (an embedding) is visited in its touched rows only by SGD without momentum
- * and decay, by Adagrad without decay (that is what the dense rule gives for both) and by SparseAdam. The others also
- * move rows whose gradient is zero, so they visit the whole table at each step, as they do for a dense gradient. */
+ * A table whose gradient is held by rows (an embedding) is visited in its touched rows only by SGD without momentum and
+ * decay, by Adagrad without decay (that is what the dense rule gives for both) and by SparseAdam. The others also move rows
+ * whose gradient is zero, so they visit the whole table at each step, as they do for a dense gradient. */
 
 /* g += wd p; b = m b + (1 - dampening) g; p -= lr b, or lr (g + m b) for nesterov. Sutskever et al. 2013. */
 typedef struct optim_sgd_options {
@@ -93,8 +94,8 @@ optim_adam_options optim_adamw_defaults(void); /* the same, but weight_decay 1e-
 optim *optim_adam(tn_params *ps, optim_adam_options options);
 optim *optim_adamw(tn_params *ps, optim_adam_options options);
 
-/* Adam on the touched rows of the parameter and of its two moments only; a dense gradient touches all rows. eps is
- * added to sqrt(v) before the correction, as in PyTorch. */
+/* Adam on the touched rows of the parameter and of its two moments only; a dense gradient touches all rows. eps is added to
+ * sqrt(v) before the correction, as in PyTorch. */
 optim_adam_options optim_sparse_adam_defaults(void);
 /* Usage error: weight_decay other than 0; amsgrad. Errors: optim_adam's. */
 optim *optim_sparse_adam(tn_params *ps, optim_adam_options options);
@@ -118,9 +119,9 @@ optim *optim_rmsprop(tn_params *ps, optim_rmsprop_options options);
 
 /* ---- clipping, between tn_backward and optim_step -------------------------------------------------------------- */
 
-/* Scales all gradients by min(1, max / (norm + 1e-6)), norm being that of all of them together; returns the norm
- * before, NaN after an error. An infinite max only measures. Nonfinite error: a norm that is not finite (it names the
- * parameter, and nothing is changed). Usage error: max is negative or NaN. */
+/* Scales all gradients by min(1, max / (norm + 1e-6)), norm being that of all of them together; returns the norm before,
+ * NaN after an error. An infinite max only measures. Nonfinite error: a norm that is not finite (it names the parameter,
+ * and nothing is changed). Usage error: max is negative or NaN. */
 double optim_clip_norm(tn_params *ps, double max);
 
 /* Each number of a gradient into [-max, max]. Usage error: max is negative or NaN. */
@@ -202,9 +203,9 @@ typedef struct optim_rule {
     void   (*update)(const optim_update *u);           /* never fails, never allocates */
 } optim_rule;
 
-/* An optimiser of all parameters of ps by rule. options (options_size bytes) is copied, the rule is borrowed. NULL
- * after an error. Usage error: lr below 0; lr not finite; weight_decay below 0 or not finite; a rule that is NULL; a rule
- * without name or update; options at NULL; more than OPTIM_MAX_STATE states. Memory error: no room. Errors: those of check. */
+/* An optimiser of all parameters of ps by rule. options (options_size bytes) is copied, the rule is borrowed. NULL after an
+ * error. Usage error: lr below 0; lr not finite; weight_decay below 0 or not finite; a rule that is NULL; a rule without
+ * name or update; options at NULL; more than OPTIM_MAX_STATE states. Memory error: no room. Errors: those of check. */
 optim *optim_new(tn_params *ps, const optim_rule *rule, const void *options, double lr, double weight_decay);
 
 /* For check: is value finite and in [low, high)? Else the error is `rule: option is 7, it must be in [0, 1)`. high

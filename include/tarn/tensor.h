@@ -99,15 +99,15 @@ enum {
     TN_TRAIN = 2  /* dropout drops, batch statistics are taken, max_norm writes */
 };
 
-/* A tape. seed and stream pick its random numbers (two tapes with the same seed want different streams). err must
- * outlive the tape; NULL is answered with NULL. Memory error: no room. */
+/* A tape. seed and stream pick its random numbers (two tapes with the same seed want different streams). err must outlive
+ * the tape; NULL is answered with NULL. Memory error: no room. */
 tn_tape *tn_tape_new(uint64_t seed, uint64_t stream, tn_error *err);
 
 /* Frees the tape and all of its tensors. */
 void tn_tape_free(tn_tape *t);
 
-/* Drops everything that the tape holds and starts a new step. mode is TN_EVAL, TN_GRAD, TN_TRAIN or TN_GRAD | TN_TRAIN. Does
- * nothing when there is an earlier error. Usage error: another mode. */
+/* Drops everything that the tape holds and starts a new step. mode is TN_EVAL, TN_GRAD, TN_TRAIN or TN_GRAD | TN_TRAIN.
+ * Does nothing when there is an earlier error. Usage error: another mode. */
 void tn_tape_begin(tn_tape *t, unsigned mode);
 
 unsigned  tn_tape_mode(const tn_tape *t);  /* of the last begin */
@@ -126,8 +126,8 @@ void   tn_tape_trim(tn_tape *t);
 /* ---- data in and out --------------------------------------------------------------------------------------------- */
 
 /* A leaf with a copy of data (zeros if data is NULL). Wants a gradient if grad; read it with tn_grad_data after
- * tn_backward. Shape error: a negative size; a rank over TN_MAX_RANK. Memory error: a shape larger than any memory; no room.
- * Usage error: no step begun; a tape that tn_backward has walked. */
+ * tn_backward. Shape error: a negative size; a rank over TN_MAX_RANK. Memory error: a shape larger than any memory; no
+ * room. Usage error: no step begun; a tape that tn_backward has walked. */
 tn_tensor *tn_input(tn_tape *t, tn_dims shape, const tn_real *data, bool grad);
 
 /* A constant that borrows data until the tape's next begin. Usage error: data is NULL, and the shape has elements. Errors:
@@ -140,32 +140,32 @@ tn_tensor *tn_scalar(tn_tape *t, double value);
 /* The one number of a tensor with n == 1; NaN for NULL or any other size. */
 double tn_item(const tn_tensor *x);
 
-/* The same values as a constant: the gradient stops here. Shares x's data. Usage error: x is NULL; x is of another
- * tape; x is of an earlier step. Errors: tn_input's. */
+/* The same values as a constant: the gradient stops here. Shares x's data. Usage error: x is NULL; x is of another tape; x
+ * is of an earlier step. Errors: tn_input's. */
 tn_tensor *tn_detach(tn_tape *t, tn_tensor *x);
 
 /* ---- gradients --------------------------------------------------------------------------------------------------- */
 
-/* Walks the tape back from loss and adds d loss / d p to every parameter that is not frozen. loss must be a single
- * number made on this tape under TN_GRAD, and must depend on something that wants a gradient; each step has one
- * tn_backward, after which the tape is spent: values can be read, but no op is added before the next tn_tape_begin.
- * Adds a whole gradient or nothing: memory is reserved before the walk. Returns false, and writes nothing, if there was an
- * error. Usage error: no step begun; a step without TN_GRAD; a second tn_backward in a step; loss is NULL; loss is of another
- * tape; loss is of an earlier step; loss depends on nothing that wants a gradient; loss is a parameter. Shape error: loss is
- * no single number. Memory error: no room. */
+/* Walks the tape back from loss and adds d loss / d p to every parameter that is not frozen. loss must be a single number
+ * made on this tape under TN_GRAD, and must depend on something that wants a gradient; each step has one tn_backward, after
+ * which the tape is spent: values can be read, but no op is added before the next tn_tape_begin. Adds a whole gradient or
+ * nothing: memory is reserved before the walk. Returns false, and writes nothing, if there was an error. Usage error: no
+ * step begun; a step without TN_GRAD; a second tn_backward in a step; loss is NULL; loss is of another tape; loss is of an
+ * earlier step; loss depends on nothing that wants a gradient; loss is a parameter. Shape error: loss is no single number.
+ * Memory error: no room. */
 bool tn_backward(tn_tape *t, tn_tensor *loss);
 
 /* The same from any tensor, given d L / d y in dy (n numbers, borrowed for the call; not the gradient of a parameter that
  * the call adds to). Usage error: dy is NULL. Errors: tn_backward's. */
 bool tn_backward_from(tn_tape *t, tn_tensor *y, const tn_real *dy);
 
-/* Keeps the gradient of a temporary, so that tn_grad_data can read it after tn_backward. Returns x. Does
- * nothing to a parameter, which keeps its own anyway. Usage error: x wants no gradient; tn_backward has walked the tape. */
+/* Keeps the gradient of a temporary, so that tn_grad_data can read it after tn_backward. Returns x. Does nothing to a
+ * parameter, which keeps its own anyway. Usage error: x wants no gradient; tn_backward has walked the tape. */
 tn_tensor *tn_keep_grad(tn_tensor *x);
 
-/* The gradient of an input, of a kept temporary or of a parameter, dense: n numbers, borrowed until the next begin (for
- * a parameter until the next optim_step). NULL if there is none. For a parameter that holds rows only this makes the
- * whole table dense; tn_param_gradient in op.h reads the rows as they are. Memory error: no room for that. */
+/* The gradient of an input, of a kept temporary or of a parameter, dense: n numbers, borrowed until the next begin (for a
+ * parameter until the next optim_step). NULL if there is none. For a parameter that holds rows only this makes the whole
+ * table dense; tn_param_gradient in op.h reads the rows as they are. Memory error: no room for that. */
 const tn_real *tn_grad_data(tn_tensor *x);
 
 /* ---- parameters -------------------------------------------------------------------------------------------------- */
@@ -194,10 +194,10 @@ tn_init tn_uniform(double low, double high);   /* U[low, high) */
 tn_init tn_normal(double mean, double std);    /* N(mean, std^2) */
 tn_init tn_copy_of(const tn_real *data);       /* copied at once */
 
-/* A new parameter; the name is a printf format, as PyTorch's state_dict has it ("hidden.weight"). Usage error: a name
- * that is NULL; an empty name; a name longer than TN_NAME - 1 bytes; a name that is there already; a name under the reserved
- * optim.; data to copy that is NULL. Shape error: a negative size; a rank over TN_MAX_RANK. Memory error: a shape larger than
- * any memory; no room. */
+/* A new parameter; the name is a printf format, as PyTorch's state_dict has it ("hidden.weight"). Usage error: a name that
+ * is NULL; an empty name; a name longer than TN_NAME - 1 bytes; a name that is there already; a name under the reserved
+ * optim.; data to copy that is NULL. Shape error: a negative size; a rank over TN_MAX_RANK. Memory error: a shape larger
+ * than any memory; no room. */
 enum { TN_NAME = 128 };
 tn_tensor *tn_param(tn_params *ps, tn_dims shape, tn_init init, const char *name, ...) TN_PRINTF(4, 5);
 
@@ -214,8 +214,8 @@ bool tn_is_param(const tn_tensor *x);  /* of a params, and not a buffer */
 bool tn_is_buffer(const tn_tensor *x);
 bool tn_is_frozen(const tn_tensor *x);
 
-/* Frozen: wants no gradient, is not moved by any optimiser. Also forgets the gradient that it holds. Does nothing to what is
- * no parameter. */
+/* Frozen: wants no gradient, is not moved by any optimiser. Also forgets the gradient that it holds. Does nothing to what
+ * is no parameter. */
 void tn_freeze(tn_tensor *param, bool frozen);
 
 /* Forgets every gradient, and every proposed change of a buffer. */
@@ -240,14 +240,13 @@ void tn_print(const tn_tensor *x, FILE *to);
 /* The recorded graph as Graphviz dot, with shapes: `dot -Tsvg`. Memory error: no room. */
 void tn_draw(const tn_tape *t, FILE *to);
 
-/* Looks at every number of the steps to come, as torch.autograd.set_detect_anomaly does; false: no longer. The first one that
- * is not finite is an error, which names the op, its place on the tape (as in tn_draw), forward or backward, and
- * whether it is the result, an input from outside or an input's gradient, with the parameter's name if it is one:
- * `linear "out": backward, tensor 3 of the tape: the gradient of input 1, the parameter "out.weight" (2, 8), is inf at
- * number 5`. An error in backward has the parameters of the step forget their gradients, those of earlier steps too.
- * Infinities that are meant are errors as well. Off, as a tape starts, it costs nothing; on, a reading of all values and
- * gradients, and of each parameter for each op that takes it. Nonfinite error: a result; an input; a gradient; dy of
- * tn_backward_from. */
+/* Looks at every number of the steps to come, as torch.autograd.set_detect_anomaly does; false: no longer. The first one
+ * that is not finite is an error, which names the op, its place on the tape (as in tn_draw), forward or backward, and
+ * whether it is the result, an input from outside or an input's gradient, with the parameter's name if it is one: `linear
+ * "out": backward, tensor 3 of the tape: the gradient of input 1, the parameter "out.weight" (2, 8), is inf at number 5`.
+ * An error in backward has the parameters of the step forget their gradients, those of earlier steps too. Infinities that
+ * are meant are errors as well. Off, as a tape starts, it costs nothing; on, a reading of all values and gradients, and of
+ * each parameter for each op that takes it. Nonfinite error: a result; an input; a gradient; dy of tn_backward_from. */
 void tn_tape_check_finite(tn_tape *t, bool on);
 
 /* Records what each op of the tape takes from now on, forgetting what it took before; false: stops. Off, as a tape starts,
@@ -255,8 +254,8 @@ void tn_tape_check_finite(tn_tape *t, bool on);
 void tn_profile(tn_tape *t, bool on);
 
 /* What was recorded, as a table of ops, the dearest first: calls of forward, milliseconds of forward and of backward, the
- * share of both in all, bytes of the results. Ops that only rename (reshape) take no time and are not in it.
- * Memory error: no room. */
+ * share of both in all, bytes of the results. Ops that only rename (reshape) take no time and are not in it. Memory error:
+ * no room. */
 void tn_profile_print(const tn_tape *t, FILE *to);
 
 /* The same call by call, in time's order, as a trace file of Chrome's format: ui.perfetto.dev opens it. */
