@@ -505,10 +505,13 @@ START_TEST(all_that_does_not_fit_is_named_at_once)
     tn_file *f = parse(b);
     ck_assert(!tn_file_load(f, ps, TN_STRICT));
     ck_misuse("tn_file_load: a name that is unexpected",
-              TN_EFORMAT, "load \"m.safetensors\": tensor \"fc.weight\" is (2, 1), the model wants (2, 2); tensor " "\"step\" is of type I64, the model wants F32, F64, F16 or BF16; tensor \"absent\" is missing; " "tensor \"surplus\" is unexpected");
+              TN_EFORMAT, "load \"m.safetensors\": tensor \"fc.weight\" is (2, 1), the model wants (2, 2); tensor "
+                       "\"step\" is of type I64, the model wants F32, F64, F16 or BF16; tensor \"absent\" is missing; "
+                       "tensor \"surplus\" is unexpected");
     ck_assert(!tn_file_load(f, ps, TN_IGNORE_UNEXPECTED));
     ck_misuse("tn_file_load: a name that is missing",
-              TN_EFORMAT, "load \"m.safetensors\": tensor \"fc.weight\" is (2, 1), the model wants (2, 2); tensor " "\"step\" is of type I64, the model wants F32, F64, F16 or BF16; tensor \"absent\" is missing");
+              TN_EFORMAT, "load \"m.safetensors\": tensor \"fc.weight\" is (2, 1), the model wants (2, 2); tensor "
+                       "\"step\" is of type I64, the model wants F32, F64, F16 or BF16; tensor \"absent\" is missing");
     ck_assert_double_eq((double)w->data[3], 7);
     tn_file_close(f);
     free(b.at);
@@ -818,7 +821,8 @@ START_TEST(misused_files)
     ck_assert_ptr_nonnull(strstr(err.text, "F4"));
     ck_misuse("tn_file_open: a well-formed file with a type that tarn does not know", TN_EUSAGE, err.text);
 
-    tn_file *f = open_bytes(make_file("{" ENTRY("b", "BOOL", "[1]", "[16,17]") "," ENTRY("i", "I64", "[1]", "[8,16]") "," A "}", 17,
+    tn_file *f = open_bytes(make_file("{" ENTRY("b", "BOOL", "[1]", "[16,17]") "," ENTRY("i", "I64", "[1]", "[8,16]") "," A "}",
+                                      17,
                                       "\377\377\377\377\377\377\377\177\1\0\0\0\0\0\0\0"));
     ck_no_error();
     ck_assert(!tn_file_read_ints(f, "c", i, 1));
@@ -863,7 +867,8 @@ START_TEST(misused_loads)
     tn_file *f = tn_file_open(in_folder("a"), &err);
     bool fits = tn_file_read(f, "a", &x, 1);
     ck_assert(fits == (sizeof x == 8));
-    snprintf(text, sizeof text, "load \"%s\": byte 62: tensor \"a\": number 0 is too large for this build's type", in_folder("a"));
+    snprintf(text, sizeof text, "load \"%s\": byte 62: tensor \"a\": number 0 is too large for this build's type",
+             in_folder("a"));
     if (!fits) ck_misuse("tn_file_read: a value that does not fit", TN_EFORMAT, text);
     tn_file_close(f);
     clear_folder();
@@ -878,7 +883,8 @@ START_TEST(more_than_the_format_has_room_for)
     memset(value, 'x', N);
     value[N] = 0;
     ck_assert(!tn_save(ps, in_folder("a"), 1, (tn_meta[]){{"key", value}}));
-    snprintf(text, sizeof text, "save \"%s\": names and pairs take 100000032 bytes, the format has room for 100000000", in_folder("a"));
+    snprintf(text, sizeof text, "save \"%s\": names and pairs take 100000032 bytes, the format has room for 100000000",
+             in_folder("a"));
     ck_misuse("tn_save: more than 100 MB of names and pairs", TN_EUSAGE, text);
     ck_assert_int_eq(count_files(), 0);
     free(value);
@@ -912,8 +918,10 @@ START_TEST(pairs_and_names_that_cannot_be_saved)
         const char *text;
     } bad[] = {
         {"tn_save: a key twice", {{"k", "1"}, {"k", "1"}}, TN_EUSAGE, "save \"x\": the key \"k\" is given twice"},
-        {"tn_save: a key or value that is NULL", {{"k", "1"}, {NULL, "2"}}, TN_EUSAGE, "save \"x\": the key of pair 1 is NULL"},
-        {"tn_save: a key or value that is NULL", {{"k", NULL}, {"l", "2"}}, TN_EUSAGE, "save \"x\": the value of pair 0 is NULL"},
+        {"tn_save: a key or value that is NULL", {{"k", "1"}, {NULL, "2"}}, TN_EUSAGE,
+             "save \"x\": the key of pair 1 is NULL"},
+        {"tn_save: a key or value that is NULL", {{"k", NULL}, {"l", "2"}}, TN_EUSAGE,
+             "save \"x\": the value of pair 0 is NULL"},
         {"tn_save: text that is not UTF-8", {{"k", "\xff"}, {"l", "2"}}, TN_EUSAGE,
          "save \"x\": the value of pair 0 (\"k\") is not UTF-8"},
         {"tn_save: text that is not UTF-8", {{"k", "1"}, {"\xe4\xbd", "2"}}, TN_EUSAGE,
@@ -960,7 +968,8 @@ START_TEST(arrays_that_cannot_be_saved)
     tn_real two[] = {1, 2};
     const struct { const char *what; tn_tensor more[2]; int n; tn_code code; const char *text; } cases[] = {
         {"tn_save_with: a name twice",
-         {{.name = "b", .data = two, .n = 2, .rank = 1, .size = {2}}}, 1, TN_EUSAGE, "save \"x\": the name \"b\" is given twice"},
+         {{.name = "b", .data = two, .n = 2, .rank = 1, .size = {2}}}, 1, TN_EUSAGE,
+              "save \"x\": the name \"b\" is given twice"},
         {"tn_save_with: a name twice",
          {{.name = "a", .data = two, .n = 1}, {.name = "a", .data = two, .n = 1}}, 2, TN_EUSAGE,
          "save \"x\": the name \"a\" is given twice"},

@@ -190,7 +190,8 @@ static const misuse misuses[] = {
     {"tn_detach: x is of another tape", detach_other, TN_EUSAGE, "tn_detach: input 0 ()" OTHERS},
 #if !defined(__SANITIZE_ADDRESS__)
     {"tn_detach: x is of an earlier step", detach_old, TN_EUSAGE, "tn_detach: input 0 ()" GONE},
-    {"tn_backward: loss is of an earlier step", backward_old, TN_EUSAGE, "backward: the loss () is not of this tape and step"},
+    {"tn_backward: loss is of an earlier step", backward_old, TN_EUSAGE,
+     "backward: the loss () is not of this tape and step"},
     {"tn_apply: a tensor of an earlier step", apply_old, TN_EUSAGE, "mine: input 0 ()" GONE},
 #endif
     {"tn_detach: no step begun", detach_closed, TN_EUSAGE, "tn_detach" CLOSED},
@@ -236,7 +237,8 @@ static const misuse misuses[] = {
     {"tn_propose: an input that is no buffer", propose_none, TN_EUSAGE, "mine: input 1 is not a buffer (tn_buffer)"},
     {"tn_wrap_dim: another dim", dim_outside, TN_EINDEX, "mine: dimension 2 is outside [-2, 2)"},
     {"tn_wrap_dim: dim is NULL", dim_null, TN_EUSAGE, "mine: its dimension is NULL"},
-    {"tn_alloc_saved: no room", saved_huge, TN_EMEMORY, "mine: out of memory (9223372036854775807 bytes wanted, 65536 in use)"},
+    {"tn_alloc_saved: no room", saved_huge, TN_EMEMORY, "mine: out of memory (9223372036854775807 bytes wanted, 65536 in "
+                                                        "use)"},
     {"tn_gradcheck: an op that is NULL", check_null, TN_EUSAGE, "gradcheck: the op is NULL"},
     {"tn_gradcheck: a sample that is not this op's result", check_other, TN_EUSAGE,
      "gradcheck: mine, sample 0 is not this op's result"},

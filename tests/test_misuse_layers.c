@@ -194,7 +194,8 @@ static layer made(const forward *f)
 
 static void check_unmade(const forward *f)
 {
-    ck_assert_msg(strstr(err.text, "is a layer used before its _init?") || strstr(err.text, "_init first"), "%s: %s", f->name, err.text);
+    ck_assert_msg(strstr(err.text, "is a layer used before its _init?") || strstr(err.text, "_init first"), "%s: %s", f->name,
+                  err.text);
 }
 
 START_TEST(forward_without_layer)

@@ -235,7 +235,8 @@ START_TEST(tensors_of_an_earlier_step)
         begin(e, op, in);
         in[i] = old;
         ck_assert_ptr_null(e->call(in));
-        snprintf(text, sizeof text, "%s: input %d %s is of an earlier step, and gone; copy its data before tn_tape_begin, and give "
+        snprintf(text, sizeof text, "%s: input %d %s is of an earlier step, and gone; copy its data before tn_tape_begin, "
+                                    "and give "
                  "it to tn_input after", op->name, i, TN_STR(old));
         ck_misuse("ops.h: a tensor of an earlier step", TN_EUSAGE, text);
     }
@@ -252,12 +253,14 @@ START_TEST(tapes_that_are_not_open)
     begin(e, op, in);
     tn_backward(t, tn_input(t, TN_SCALAR, NULL, true));
     ck_assert_ptr_null(e->call(in));
-    snprintf(text, sizeof text, "%s: this tape is spent: tn_backward has walked it; begin the next step with tn_tape_begin", op->name);
+    snprintf(text, sizeof text, "%s: this tape is spent: tn_backward has walked it; begin the next step with "
+                                "tn_tape_begin", op->name);
     ck_misuse("ops.h: a tape that tn_backward has walked", TN_EUSAGE, text);
     for (int i = 0; i < e->n; i++) in[i] = tn_param(ps, e->shape[i], tn_constant(0), "p%d", i);
     on = tn_tape_new(1, 1, &err);
     ck_assert_ptr_null(e->call(in));
-    snprintf(text, sizeof text, "%s: no step has begun on this tape: call tn_tape_begin first, with TN_GRAD | TN_TRAIN to train or "
+    snprintf(text, sizeof text, "%s: no step has begun on this tape: call tn_tape_begin first, with TN_GRAD | TN_TRAIN to "
+                                "train or "
              "TN_EVAL to predict", op->name);
     ck_misuse("ops.h: no step begun on the tape", TN_EUSAGE, text);
     tn_tape_free(on);
@@ -295,9 +298,10 @@ static void try_shapes(const every *e, const tn_op *op, tn_tensor *const *in)
 {
     tn_tensor *y = e->call(in);
     if (!y) {
-        ck_assert_msg(err.code == TN_ESHAPE || err.code == TN_EINDEX || err.code == TN_EMEMORY || err.code == TN_EUSAGE, "%s: %s",
-                      e->name, err.text);
-        ck_assert_msg(!strncmp(err.text, op->name, strlen(op->name)) && strlen(err.text) > strlen(op->name) + 10, "%s", err.text);
+        ck_assert_msg(err.code == TN_ESHAPE || err.code == TN_EINDEX || err.code == TN_EMEMORY || err.code == TN_EUSAGE,
+                      "%s: %s", e->name, err.text);
+        ck_assert_msg(!strncmp(err.text, op->name, strlen(op->name)) && strlen(err.text) > strlen(op->name) + 10,
+                      "%s", err.text);
         tn_error_clear(&err);
         return;
     }

@@ -249,7 +249,8 @@ START_TEST(misused)
     put_npy(1, HEAD "'shape': (1,)}", "\0\0\0", 4);
     tn_tape_trim(t);
     ck_assert_ptr_null(tn_npy_load(t, path));
-    ck_misuse("tn_npy_load: tn_input's", TN_EUSAGE, "tn_input: no step has begun on this tape: call tn_tape_begin first, with "
+    ck_misuse("tn_npy_load: tn_input's", TN_EUSAGE, "tn_input: no step has begun on this tape: call tn_tape_begin first, "
+                                                    "with "
               "TN_GRAD | TN_TRAIN to train or TN_EVAL to predict");
 }
 END_TEST

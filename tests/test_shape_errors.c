@@ -206,9 +206,11 @@ static const misuse misuses[] = {
      pad_huge, TN_EMEMORY, "pad: the shape (9223372036854775807, 3) is larger than any memory"},
 
     {"tn_div: sizes that do not broadcast",
-     div_sizes, TN_ESHAPE, "div: sizes do not broadcast: a (2, 3) x b (2,): dimension -1 is 3 and 2; equal sizes or a 1 go together"},
+     div_sizes, TN_ESHAPE, "div: sizes do not broadcast: a (2, 3) x b (2,): dimension -1 is 3 and 2; equal sizes or a 1 "
+                           "go together"},
     {"tn_minimum: sizes that do not broadcast",
-     minimum_sizes, TN_ESHAPE, "minimum: sizes do not broadcast: a (2, 3) x b (2,): dimension -1 is 3 and 2; equal sizes or a 1 go together"},
+     minimum_sizes, TN_ESHAPE, "minimum: sizes do not broadcast: a (2, 3) x b (2,): dimension -1 is 3 and 2; equal sizes "
+                               "or a 1 go together"},
     {"tn_max: a dimension out of range", max_range, TN_EINDEX, "max: dimension -3 is outside [-2, 2)"},
     {"tn_min: a dimension out of range", min_range, TN_EINDEX, "min: dimension -3 is outside [-2, 2)"},
     {"tn_var: a dimension out of range", var_range, TN_EINDEX, "var: dimension -3 is outside [-2, 2)"},

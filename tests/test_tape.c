@@ -237,10 +237,12 @@ START_TEST(a_spent_tape)
     ck_assert(tn_backward(t, y));
     ck_assert_double_eq(tn_item(y), 14); /* values can still be read */
     ck_assert_ptr_null(tn_square(t, x));
-    ck_misuse("ops.h: a tape that tn_backward has walked", TN_EUSAGE, "square: this tape is spent: tn_backward has walked it; begin the next step with tn_tape_begin");
+    ck_misuse("ops.h: a tape that tn_backward has walked", TN_EUSAGE, "square: this tape is spent: tn_backward has walked "
+                                                                      "it; begin the next step with tn_tape_begin");
     ck_assert(!tn_backward(t, y));
     ck_misuse("tn_backward: a second tn_backward in a step",
-              TN_EUSAGE, "backward: this tape has been walked back already, once is all that it does: add the losses up " "before, or begin the next step with tn_tape_begin");
+              TN_EUSAGE, "backward: this tape has been walked back already, once is all that it does: add the losses up "
+                         "before, or begin the next step with tn_tape_begin");
     ck_assert_ptr_eq(tn_keep_grad(x), x);
     ck_misuse("tn_keep_grad: tn_backward has walked the tape",
               TN_EUSAGE, "tn_keep_grad: too late: tn_backward has walked this tape");
@@ -262,7 +264,8 @@ START_TEST(backward_from_what_wants_nothing)
     tn_tape_begin(t, TN_GRAD);
     ck_assert(!tn_backward(t, total(input3(false))));
     ck_misuse("tn_backward: loss depends on nothing that wants a gradient",
-              TN_EUSAGE, "backward: the loss depends on nothing that wants a gradient (parameters that are not frozen, " "inputs with grad)");
+              TN_EUSAGE, "backward: the loss depends on nothing that wants a gradient (parameters that are not frozen, "
+                         "inputs with grad)");
     ck_assert(!tn_backward(t, NULL));
     ck_misuse("tn_backward: loss is NULL", TN_EUSAGE, "backward: the loss is NULL, and no earlier error says why");
     tn_tensor *w = tn_param(ps, TN_SCALAR, tn_constant(1), "w");
@@ -295,7 +298,8 @@ START_TEST(a_tensor_of_an_earlier_step)
     tn_tensor *old = input3(true);
     tn_tape_begin(t, TN_GRAD);
     ck_assert_ptr_null(tn_square(t, old));
-    ck_misuse("ops.h: a tensor of an earlier step", TN_EUSAGE, "square: input 0 (3,) is of an earlier step, and gone; copy its data before tn_tape_begin, and give "
+    ck_misuse("ops.h: a tensor of an earlier step", TN_EUSAGE, "square: input 0 (3,) is of an earlier step, and gone; "
+                                                               "copy its data before tn_tape_begin, and give "
              "it to tn_input after");
 }
 END_TEST
