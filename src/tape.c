@@ -122,7 +122,7 @@ static bool append(tn_tape *t, tn__node *v)
     if (t->n_nodes == t->capacity) {
         int64_t capacity = t->capacity ? 2 * t->capacity : 256;
         tn__node **node = tn_realloc(t->node, (size_t)capacity * sizeof *node);
-        if (!node) return tn_fail(t->err, TN_EMEMORY, "out of memory for %lld nodes", (long long)capacity);
+        if (!node) return tn_fail(t->err, TN_EMEMORY, "tape: out of memory for %lld tensors", (long long)capacity);
         t->node = node;
         t->capacity = capacity;
     }
@@ -405,17 +405,22 @@ static tn__node *new_leaf(tn_tape *t, const char *who, tn_dims shape)
     return v;
 }
 
-tn_tensor *tn_input(tn_tape *t, tn_dims shape, const tn_real *data, bool grad)
+static tn_tensor *input(tn_tape *t, const char *who, tn_dims shape, const tn_real *data, bool grad)
 {
-    tn__node *v = new_leaf(t, "tn_input", shape);
+    tn__node *v = new_leaf(t, who, shape);
     if (!v) return NULL;
     size_t bytes = (size_t)v->pub.n * sizeof *data;
-    v->pub.data = take(t, "tn_input", bytes);
+    v->pub.data = take(t, who, bytes);
     if (!v->pub.data) return NULL;
     if (data && bytes) memcpy(v->pub.data, data, bytes);
     else memset(v->pub.data, 0, bytes);
     if (grad) v->flags |= TN__WANTS | TN__KEEP;
     return append(t, v) ? &v->pub : NULL;
+}
+
+tn_tensor *tn_input(tn_tape *t, tn_dims shape, const tn_real *data, bool grad)
+{
+    return input(t, "tn_input", shape, data, grad);
 }
 
 tn_tensor *tn_const(tn_tape *t, tn_dims shape, const tn_real *data)
@@ -433,7 +438,7 @@ tn_tensor *tn_const(tn_tape *t, tn_dims shape, const tn_real *data)
 tn_tensor *tn_scalar(tn_tape *t, double value)
 {
     tn_real number = (tn_real)value;
-    return tn_input(t, TN_SCALAR, &number, false);
+    return input(t, "tn_scalar", TN_SCALAR, &number, false);
 }
 
 double tn_item(const tn_tensor *x)

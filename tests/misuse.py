@@ -6,7 +6,7 @@
 The headers state a failure by one phrase for each code, "Shape error: cause; cause.", or by reference, "Errors: cause;
 cause." (as tn_save's). A declaration's own comment speaks for it, one above a paragraph for all of it, the one at a file's
 head for every function of the file; "(it names ...)" is no part of a cause. A row begins with its misuse, "function: cause" (for a file's head "ops.h: cause"), and
-then comes its code: in a table, or in ck_misuse.
+then comes its code: in a table, or in ck_misuse, of a file that names the function.
 
 Each pointer that a public function takes is NULL in a call that ck_refuses, ck_ignores, ck_skips or ck_takes; but for the ops
 and layers in the tables of test_misuse_ops.c and test_misuse_layers.c, which try it for each of them.
@@ -100,9 +100,10 @@ def call_of(text):
 
 
 def rows_of(source):
+    named = set(re.findall(r"\w+", re.sub(STRING, "", source)))
     for match in re.finditer(r"(?:\{|ck_misuse\()\s*" + STRING + r",[^;]*?\b(TN_E[A-Z]+)\b", source):
         what = re.match(r"((?:tn|nn|optim)_\w+|\w+\.h): (.*)", match[1])
-        if what:
+        if what and (what[1] in named or what[1].endswith(".h")):
             yield what[1], match[2], what[2]
 
 

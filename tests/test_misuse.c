@@ -186,7 +186,7 @@ static const misuse misuses[] = {
     {"tn_input: a tape that tn_backward has walked", input_spent, TN_EUSAGE, "tn_input" SPENT},
     {"tn_const: no step begun", const_closed, TN_EUSAGE, "tn_const" CLOSED},
     {"tn_const: a negative size", const_negative, TN_ESHAPE, "tn_const: the shape (2, -2) has a negative size"},
-    {"tn_scalar: a tape that tn_backward has walked", scalar_spent, TN_EUSAGE, "tn_input" SPENT},
+    {"tn_scalar: a tape that tn_backward has walked", scalar_spent, TN_EUSAGE, "tn_scalar" SPENT},
     {"tn_detach: x is of another tape", detach_other, TN_EUSAGE, "tn_detach: input 0 ()" OTHERS},
 #if !defined(__SANITIZE_ADDRESS__)
     {"tn_detach: x is of an earlier step", detach_old, TN_EUSAGE, "tn_detach: input 0 ()" GONE},
