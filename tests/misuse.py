@@ -5,8 +5,8 @@
 
 The headers state a failure by one phrase for each code, "Shape error: cause; cause.", or by reference, "Errors: cause;
 cause." (as tn_save's). A declaration's own comment speaks for it, one above a paragraph for all of it, the one at a file's
-head for every function of the file; "(it names ...)" is no part of a cause. A row begins with its misuse, "function: cause" (for a file's head "ops.h: cause"), and
-then comes its code: in a table, or in ck_misuse, of a file that names the function.
+head for every function of the file; "(it names ...)" is no part of a cause. A row begins with its misuse, "function: cause"
+(for a file's head "ops.h: cause"), and then comes its code: in a table, or in ck_misuse, of a file that names the function.
 
 Each pointer that a public function takes is NULL in a call that ck_refuses, ck_ignores, ck_skips or ck_takes; but for the ops
 and layers in the tables of test_misuse_ops.c and test_misuse_layers.c, which try it for each of them.
@@ -14,8 +14,6 @@ and layers in the tables of test_misuse_ops.c and test_misuse_layers.c, which tr
 import glob
 import re
 import sys
-
-from docs import Header
 
 CODES = {"Shape": "TN_ESHAPE", "Index": "TN_EINDEX", "Memory": "TN_EMEMORY", "Io": "TN_EIO", "Format": "TN_EFORMAT",
          "Nonfinite": "TN_ENONFINITE", "Usage": "TN_EUSAGE"}
@@ -28,53 +26,54 @@ NULLS = ("ck_refuses", "ck_ignores", "ck_skips", "ck_takes")
 
 def words(comment):
     """A comment's text in one line."""
-    return " ".join(re.sub(r"^\s*/\*|\*/\s*$|^ \* ?", "", line) for line in comment.split("\n")).strip()
+    return " ".join(" ".join(re.sub(r"^\s*/\*|\*/\s*$|^ \* ?", "", line) for line in comment.split("\n")).split())
 
 
-class Declarations(Header):
+class Declarations:
     """Of a header: what each comment says of which function, and each function's pointers."""
 
     def __init__(self, path):
-        super().__init__(path)
-        self.name = path.split("/")[-1]
-        self.said, self.pointers, self.texts = [], {}, []
+        self.path = path
+        self.said, self.pointers, self.wrong = [], {}, []
 
     def say(self, functions, comment):
-        text = " ".join(words(comment).split())
-        self.texts.append(text)
+        text = words(comment)
         for match in PHRASE.finditer(text):
+            if not functions:
+                self.wrong.append(f"of no function: {match[0]}")
             for cause in re.sub(r" \((?:it|the text) [^)]*\)", "", match[2]).split(";"):
-                for function in functions:
-                    self.said.append((function, CODES.get(match[1]), " ".join(cause.split())))
+                self.said += [(function, CODES.get(match[1]), cause.strip()) for function in functions]
+        for irregular in IRREGULAR.finditer(text):
+            around = text[max(0, irregular.start() - 40):irregular.end() + 20]
+            self.wrong.append(f"not \"Code error: cause; cause.\": ...{around}...")
 
     def read(self):
-        source = "\n".join(self.lines)
+        source = open(self.path, encoding="utf-8").read()
         head = re.match(r"/\*.*?\*/", source, re.S)
-        self.say([self.name], head[0])
+        self.say([self.path.split("/")[-1]], head[0])
         for paragraph in re.split(r"\n\s*\n", source[head.end():]):
             self.read_paragraph(paragraph)
         return self
 
     def read_paragraph(self, text):
-        above, functions, at = [], [], 0
+        above, functions = [], []
         for item in re.finditer(r"/\*(?! ----).*?\*/|^[a-z](?:[^;{/]|\{[^}]*\})*;", text, re.S | re.M):
-            found = re.search(r"(?<![\w(])(\w+)\(([^;{]*)\)[^;()]*;$|(?<![\w(])(\w+)\(([^;]*?)\) TN_PRINTF", item[0], re.S)
-            line = text[text.rfind("\n", 0, item.start()) + 1:item.start()]
+            before = text[text.rfind("\n", 0, item.start()) + 1:item.start()]
             if not item[0].startswith("/*"):
-                if found and not item[0].startswith("typedef"):
-                    name, parameters = (found[1], found[2]) if found[1] and found[1] != "TN_PRINTF" else (found[3], found[4])
-                    functions.append(name)
-                    self.pointers[name] = pointers_of(parameters)
-            elif line.strip() or line.startswith("  "):
-                self.say(functions[-1:] if functions else [], item[0])
+                functions += self.read_declaration(item[0])
+            elif before:
+                self.say(functions[-1:], item[0])
             else:
                 above.append((len(functions), item[0]))
         for begin, comment in above:
             self.say(functions[begin:], comment)
 
-
-def pointers_of(parameters):
-    return [i for i, p in enumerate(split(parameters)) if "*" in p]
+    def read_declaration(self, text):
+        found = re.match(r"(?!typedef|struct|enum)[^({]*?(\w+)\((.*)\);$", re.sub(r" TN_PRINTF\(.*?\)", "", text), re.S)
+        if not found:
+            return []
+        self.pointers[found[1]] = [i for i, parameter in enumerate(split(found[2])) if "*" in parameter]
+        return [found[1]]
 
 
 def split(arguments):
@@ -134,9 +133,7 @@ def missing(headers, sources):
     by_reference = dict(inherited(said))
     cited = {(function, cause) for function, _, cause in rows} | {(r[0], by_reference[r]) for r in rows if r in by_reference}
     for h in headers:
-        for text in h.texts:
-            for irregular in IRREGULAR.finditer(text):
-                yield f"{h.path}: not \"Code error: cause; cause.\": ...{text[max(0, irregular.start() - 40):irregular.end() + 20]}..."
+        yield from (f"{h.path}: {wrong}" for wrong in h.wrong)
     for function, code, cause in sorted(said, key=str):
         if (function, code, cause) not in rows and not (code is None and (function, cause) in cited):
             yield f"no row: {function}: {cause}: {code or 'the code of that'}"

@@ -66,7 +66,7 @@ int optim_set_frozen(optim *o, const char *pattern, bool frozen); /* tn_freeze f
 /* ---- the rules ------------------------------------------------------------------------------------------------- */
 
 /* Each copies the options, and returns NULL after an error; the text names an option that is impossible ("sgd: lr is -1, it
- * must be at least 0"). Errors: optim_new's.
+ * must be at least 0").
  *
  * A table whose gradient is held by rows (an embedding) is visited in its touched rows only by SGD without momentum and
  * decay, by Adagrad without decay (that is what the dense rule gives for both) and by SparseAdam. The others also move rows
