@@ -17,7 +17,8 @@ static tn_tensor *number(void)
     return tn_param(ps, TN_SCALAR, tn_constant(1), "w.weight");
 }
 
-/* A tensor of a step before, where no new one will be; for AddressSanitizer, which would stop there, of another tape. */
+#if !defined(__SANITIZE_ADDRESS__) /* which stops there: test_misuse_freed.c */
+/* A tensor of a step before, where no new one will be. */
 static tn_tensor *old(void)
 {
     tn_tensor *x = NULL;
@@ -25,6 +26,7 @@ static tn_tensor *old(void)
     tn_tape_begin(t, TN_GRAD);
     return x;
 }
+#endif
 
 static tn_tape *other;
 
@@ -85,6 +87,11 @@ static tn_tensor *apply(bool (*f)(tn_tensor *y), tn_tensor *x)
 static bool like(tn_tensor *y)
 {
     return tn_set_shape_like(y, y->in[0]);
+}
+
+static bool size_0(tn_tensor *y)
+{
+    return tn_set_shape(y, 0, NULL);
 }
 
 static const tn_op nameless = {.n_in = 1, .shape = shape}, shapeless = {.name = "mine", .n_in = 1};
@@ -483,6 +490,76 @@ START_TEST(parameters_of_two_params)
 }
 END_TEST
 
+/* ---- nothing -------------------------------------------------------------------------------------------------------- */
+
+static void check_shape(const tn_tensor *x, const char *shape)
+{
+    ck_no_error();
+    ck_assert_str_eq(TN_STR(x), shape);
+}
+
+/* No rows, no ids, no bags, bags of nothing, no inputs: what comes of it is empty, or zeros. */
+START_TEST(ops_of_nothing)
+{
+    static const int64_t offsets[] = {0, 0};
+    const tn_ids none = {NULL, 0};
+    tn_op any = mine;
+    any.n_in = -1;
+    tn_tape_begin(t, TN_GRAD | TN_TRAIN);
+    tn_tensor *rows = tn_input(t, TN_DIMS(0, 2), NULL, true), *table = tn_input(t, TN_DIMS(3, 2), NULL, true);
+    check_shape(tn_gather_rows(t, rows, none), "(0, 2)");
+    check_shape(tn_scatter_add_rows(t, table, none, rows), "(3, 2)");
+    check_shape(tn_embedding(t, rows, none, tn_embedding_defaults()), "(0, 2)");
+    check_shape(tn_embedding_bag(t, rows, (tn_bags){none, NULL, 0}, NULL, tn_embedding_bag_defaults()), "(0, 2)");
+    tn_tensor *bags = tn_embedding_bag(t, table, (tn_bags){none, offsets, 2}, NULL, tn_embedding_bag_defaults());
+    check_shape(bags, "(2, 2)");
+    for (int i = 0; i < 4; i++) ck_assert_double_eq((double)bags->data[i], 0);
+    check_shape(tn_reshape(t, rows, TN_DIMS(5, 0)), "(5, 0)");
+    check_shape(tn_concat(t, 2, (tn_tensor *[]){rows, rows}, 0), "(0, 2)");
+    check_shape(nn_length_mask(t, none, 4), "(0, 4)");
+    check_shape(nn_sinusoids(t, 0, 0), "(0, 0)");
+    in_shape = size_0;
+    check_shape(tn_apply(t, &any, 0, NULL, NULL), "()");
+    ck_assert(tn_backward_from(t, tn_add(t, rows, rows), &one));
+    ck_no_error();
+}
+END_TEST
+
+START_TEST(params_of_nothing)
+{
+    FILE *to = tmpfile();
+    nn_linear l;
+    tn_snapshot *s = tn_params_snapshot(ps);
+    ck_takes(tn_params_restore(ps, s));
+    tn_snapshot_free(s);
+    ck_skips(tn_params_zero_grad(ps));
+    ck_skips(tn_params_commit(ps));
+    ck_takes(optim_clip_norm(ps, 1) == 0);
+    ck_skips(optim_clip_value(ps, 1));
+    ck_skips(tn_summary(ps, to));
+    ck_skips(tn_draw(t, to));
+    ck_skips(tn_profile_print(t, to));
+    ck_skips(tn_profile_trace(t, to));
+    snprintf(path, sizeof path, "/tmp/tarn-misuse-%ld", (long)getpid());
+    ck_takes(tn_save(ps, path, 0, NULL) && tn_load(ps, path, TN_STRICT));
+    o = optim_sgd(ps, optim_sgd_defaults());
+    ck_takes(optim_save(o, path, 0, NULL) && optim_load(o, path));
+    nn_linear_init(&l, ps, "", 0, 0); /* the names are ".weight" and ".bias" */
+    ck_takes(tn_save(ps, path, 0, NULL) && tn_load(ps, path, TN_STRICT));
+    tn_tape_begin(t, TN_GRAD);
+    ck_takes(tn_npy_save(tn_input(t, TN_DIMS(0, 3), NULL, false), path, &err));
+    check_shape(tn_npy_load(t, path), "(0, 3)");
+    ck_skips(tn_print(tn_input(t, TN_DIMS(0, 3), NULL, false), to));
+    check_shape(nn_linear_forward(&l, t, tn_input(t, TN_DIMS(2, 0), NULL, true)), "(2, 0)");
+    ck_skips(tn_rng_fill(tn_rng_new(1, 2, 3, 4), 0, 0, NULL));
+    ck_skips(tn_rng_shuffle(tn_rng_new(1, 2, 3, 4), 0, NULL));
+    ck_takes(tn_rng_below(tn_rng_new(1, 2, 3, 4), 0, 0) == 0);
+    optim_free(o);
+    fclose(to);
+    remove(path);
+}
+END_TEST
+
 /* ---- NULL ---------------------------------------------------------------------------------------------------------- */
 
 START_TEST(null_tape)
@@ -768,6 +845,8 @@ int main(void)
     tcase_add_loop_test(memory, out_of_memory, 0, NO_MEMORY);
     tcase_add_test(c, another_number_of_threads);
     tcase_add_test(c, parameters_of_two_params);
+    tcase_add_test(c, ops_of_nothing);
+    tcase_add_test(c, params_of_nothing);
     tcase_add_test(c, null_tape);
     tcase_add_test(c, null_params);
     tcase_add_test(c, null_looking);
