@@ -22,7 +22,7 @@ int tn__format_with(char *to, size_t size, const char *format, va_list args) TN_
 void  tn__populate(void *p, size_t bytes);
 
 /* Sizes are checked here and nowhere else: the product in *n, or false for a bad rank, a negative size or an array that
- * no address space holds. */
+ * no address space holds. What stands beside a 0 is multiplied too, as NumPy does: no sizes of a tensor overflow. */
 bool tn__count(int rank, const int64_t *size, int64_t *n);
 
 /* Why it said false: the code, and the words into text. */

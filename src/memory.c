@@ -110,16 +110,14 @@ bool tn__count(int rank, const int64_t *size, int64_t *n)
     const int64_t most = PTRDIFF_MAX / 4 / (int64_t)sizeof(tn_real);
     bool empty = false;
     if (rank < 0 || rank > TN_MAX_RANK) return false;
+    *n = 1;
     for (int d = 0; d < rank; d++) {
-        if (size[d] < 0) return false;
-        empty = empty || size[d] == 0;
-    }
-    *n = empty ? 0 : 1;
-    for (int d = 0; d < rank && !empty; d++) {
         bool small = size[d] <= INT32_MAX && *n <= INT32_MAX; /* then no division, which would cost as much as a small op */
-        if (!small && size[d] > most / *n) return false;
-        *n *= size[d];
+        if (size[d] < 0 || (!small && size[d] > INT64_MAX / *n)) return false;
+        empty = empty || size[d] == 0;
+        *n *= size[d] ? size[d] : 1;
     }
+    if (empty) *n = 0;
     return *n <= most;
 }
 

@@ -122,6 +122,7 @@ static const tn_real one = 1;
 MISUSE(input_rank, ck_assert_ptr_null(tn_input(t, DEEP, NULL, false)))
 MISUSE(input_minus_rank, ck_assert_ptr_null(tn_input(t, ((tn_dims){-1, {0}}), NULL, false)))
 MISUSE(input_huge, ck_assert_ptr_null(tn_input(t, HUGE_, NULL, false)))
+MISUSE(input_huge_of_nothing, ck_assert_ptr_null(tn_input(t, TN_DIMS(INT64_C(1) << 62, 0, 4), NULL, false)))
 MISUSE(input_spent, spend(); ck_assert_ptr_null(scalar()))
 MISUSE(const_closed, unbegin(); ck_assert_ptr_null(tn_const(t, TN_SCALAR, &one)))
 MISUSE(const_negative, ck_assert_ptr_null(tn_const(t, TN_DIMS(2, -2), &one)))
@@ -190,6 +191,8 @@ static const misuse misuses[] = {
     {"tn_input: a rank over TN_MAX_RANK", input_minus_rank, TN_ESHAPE, "tn_input: a rank of -1 is not in 0..8"},
     {"tn_input: a shape larger than any memory", input_huge, TN_EMEMORY,
      "tn_input: the shape (9223372036854775807, 4) is larger than any memory"},
+    {"tn_input: a shape larger than any memory", input_huge_of_nothing, TN_EMEMORY,
+     "tn_input: the shape (4611686018427387904, 0, 4) is larger than any memory"},
     {"tn_input: a tape that tn_backward has walked", input_spent, TN_EUSAGE, "tn_input" SPENT},
     {"tn_const: no step begun", const_closed, TN_EUSAGE, "tn_const" CLOSED},
     {"tn_const: a negative size", const_negative, TN_ESHAPE, "tn_const: the shape (2, -2) has a negative size"},
