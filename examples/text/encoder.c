@@ -14,7 +14,9 @@ void text_ids_free(text_ids *ids)
 {
     text_tokens_free(&ids->tokens);
     free(ids->id);
+    free(ids->from);
     free(ids->hash);
+    free(ids->range);
     free(ids->word);
     *ids = (text_ids){0};
 }
@@ -69,18 +71,22 @@ static void encode_pieces(const text_encoder *e, text_span word, text_ids *ids)
         }
 }
 
-/* Single tokens: the known ones become ids; all of their hashes are kept. Returns how many there were. */
-static int64_t encode_tokens(const text_encoder *e, text_ids *ids)
+/* Single tokens of the text at s: the known ones become ids; all of their hashes are kept. Returns how many there were. */
+static int64_t encode_tokens(const text_encoder *e, const char *s, text_ids *ids)
 {
     bool       pieces = e->settings.subwords && e->settings.kind != TEXT_CHAR;
     text_token token;
     int64_t    n = 0;
 
-    while (text_tokens_next(&ids->tokens, &token)) {
+    for (; text_tokens_next(&ids->tokens, &token); n++) {
+        int64_t first = ids->n;
         int32_t id = text_vocabulary_find(&e->words, token);
         if (id >= 0) ids->id[ids->n++] = id;
         if (pieces) encode_pieces(e, token.text, ids);
-        ids->hash[n++] = token.hash;
+        ids->hash[n] = token.hash;
+        if (!ids->tells) continue;
+        ids->range[n] = (text_range){ids->tokens.first - s, ids->tokens.last - s};
+        while (first < ids->n) ids->from[first++] = ids->range[n];
     }
     return n;
 }
@@ -93,6 +99,7 @@ static void encode_ngrams(const text_encoder *e, int64_t n, text_ids *ids)
         for (int64_t j = i + 1; j < n && j < i + e->settings.ngrams; j++) {
             hash = hash * 0x9E3779B97F4A7C15u + ids->hash[j];
             ids->id[ids->n++] = bucket_of(e, hash);
+            if (ids->tells) ids->from[ids->n - 1] = (text_range){ids->range[i].begin, ids->range[j].end};
         }
     }
 }
@@ -104,6 +111,12 @@ static int64_t most_ids(const text_settings *s, int64_t n)
     return n * (s->ngrams + 2 * (s->subwords ? s->subwords - TEXT_MIN_PIECE + 1 : 0));
 }
 
+static bool reserve_ranges(text_ids *ids, int64_t n, tn_error *err)
+{
+    return text_reserve(&ids->range, &ids->range_room, n, sizeof *ids->range, err) &&
+           text_reserve(&ids->from, &ids->from_room, ids->room, sizeof *ids->from, err);
+}
+
 bool text_encode(const text_encoder *e, text_span text, text_ids *ids, tn_error *err)
 {
     int64_t n = (int64_t)text.n;
@@ -111,8 +124,9 @@ bool text_encode(const text_encoder *e, text_span text, text_ids *ids, tn_error 
     if (!text_tokens_begin(&ids->tokens, e->settings.kind, text, err) ||
         !text_reserve(&ids->hash, &ids->hash_room, n, sizeof *ids->hash, err) ||
         !text_reserve(&ids->word, &ids->word_room, n + 8, 1, err) ||
-        !text_reserve(&ids->id, &ids->room, ids->n + most_ids(&e->settings, n), sizeof *ids->id, err))
+        !text_reserve(&ids->id, &ids->room, ids->n + most_ids(&e->settings, n), sizeof *ids->id, err) ||
+        (ids->tells && !reserve_ranges(ids, n, err)))
         return false;
-    encode_ngrams(e, encode_tokens(e, ids), ids);
+    encode_ngrams(e, encode_tokens(e, text.s, ids), ids);
     return true;
 }

@@ -23,15 +23,23 @@ typedef struct text_encoder {
 void    text_encoder_free(text_encoder *e);
 int64_t text_encoder_rows(const text_encoder *e); /* how many ids there are: the table's rows */
 
+/* Bytes [begin, end) of a text. */
+typedef struct text_range {
+    int64_t begin, end;
+} text_range;
+
 /* An array of ids that grows, and the room that making them takes again and again; starts as {0}. Each thread has its
  * own, the encoder they share. */
 typedef struct text_ids {
     int32_t    *id;
-    int64_t     n, room;
+    text_range *from;  /* if tells: the bytes of its text that each id was made of; a piece of a word: of the word */
+    bool        tells; /* set before the first text */
+    int64_t     n, room, from_room;
     text_tokens tokens;
-    uint64_t   *hash; /* of this text's tokens */
-    char       *word; /* a word between its marks */
-    int64_t     hash_room, word_room;
+    uint64_t   *hash;  /* of this text's tokens */
+    text_range *range; /* theirs, if tells */
+    char       *word;  /* a word between its marks */
+    int64_t     hash_room, range_room, word_room;
 } text_ids;
 
 void text_ids_free(text_ids *ids);

@@ -135,7 +135,7 @@ uint64_t text_hash(text_span bytes)
 bool text_tokens_begin(text_tokens *t, text_kind kind, text_span text, tn_error *err)
 {
     t->kind = kind;
-    t->at = text.s;
+    t->at = t->first = t->last = text.s;
     t->end = text.s + text.n;
     t->gap = t->begun = false;
     /* folding makes nothing longer but a malformed byte, which is a token by itself */
@@ -180,20 +180,25 @@ static bool joins(text_kind kind, character what)
 /* The rest of a run whose first n bytes are folded; returns its length. */
 static size_t run(text_tokens *t, size_t n)
 {
+    const char *last = t->at;
+
     while (t->at < t->end) {
         unsigned char c = (unsigned char)*t->at;
         if (c < 0x80 && ascii[c] > '\'') { /* most of most texts */
             t->folded[n++] = ascii[c];
-            t->at++;
+            last = ++t->at;
             continue;
         }
         int32_t   code;
         character what;
         int       taken = look(t, &code, &what);
         if (what != NOTHING && !joins(t->kind, what)) break;
-        if (what != NOTHING) n += (size_t)text_utf8_encode(code, t->folded + n);
         t->at += taken;
+        if (what == NOTHING) continue;
+        n += (size_t)text_utf8_encode(code, t->folded + n);
+        last = t->at;
     }
+    t->last = last;
     return n;
 }
 
@@ -220,9 +225,13 @@ bool text_tokens_next(text_tokens *t, text_token *token)
         }
         if (t->kind == TEXT_CHAR && t->gap && t->begun) {
             t->folded[0] = ' ';
+            t->first = t->last;
+            t->last = t->at;
             return finish(t, 1, token);
         }
+        t->first = t->at;
         t->at += taken;
+        t->last = t->at;
         size_t n = (size_t)text_utf8_encode(code, t->folded);
         if (t->kind != TEXT_CHAR && joins(t->kind, what)) n = run(t, n);
         return finish(t, n, token);

@@ -25,7 +25,8 @@ typedef struct text_token {
 typedef struct text_tokens {
     text_kind   kind;
     const char *at, *end;
-    bool        gap; /* char: white space since the last token */
+    const char *first, *last; /* the token's own bytes in the text: [first, last) */
+    bool        gap;          /* char: white space since the last token */
     bool        begun;
     char       *folded; /* the token's bytes */
     int64_t     room;
