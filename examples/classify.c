@@ -6,6 +6,8 @@
 #include <tarn/tarn.h>
 
 #include "text/checkpoint.h"
+#include "text/explain.h"
+#include "text/neighbours.h"
 #include "text/predict.h"
 #include "text/train.h"
 
@@ -39,6 +41,16 @@ static bool eval_command(text_program *p)
 static bool predict_command(text_program *p)
 {
     return text_program_load(p) && text_predict(p, p->options.n_files ? p->options.files[0] : NULL);
+}
+
+static bool explain_command(text_program *p)
+{
+    return text_program_load(p) && text_explain(p, p->options.n_files, p->options.files);
+}
+
+static bool neighbours_command(text_program *p)
+{
+    return text_program_load(p) && text_neighbours(p, p->options.files[0]);
 }
 
 /* ---- without a command: the bundled texts ---------------------------------------------------------------------- */
@@ -90,12 +102,25 @@ static bool run(text_program *p)
         return eval_command(p);
     case TEXT_PREDICT:
         return predict_command(p);
+    case TEXT_EXPLAIN:
+        return explain_command(p);
+    case TEXT_NEIGHBOURS:
+        return neighbours_command(p);
     case TEXT_HELP:
         text_options_help(p->options.about, stdout);
         return true;
     default:
         return demo_command(p);
     }
+}
+
+/* With --match as grep's: 1 says that no line matched, and so 2 every error. */
+static int exit_status(const text_program *p)
+{
+    const bool matches = p->options.match;
+
+    if (p->err->code) return matches || p->err->code == TN_EUSAGE ? 2 : 1;
+    return matches && !p->matched;
 }
 
 int main(int argc, char **argv)
@@ -108,5 +133,5 @@ int main(int argc, char **argv)
     tn_params_free(p.ps);
     text_model_free(&p.text);
     if (p.stopped) raise(p.stopped); /* so that whoever waits for the program sees why it ended */
-    return err.code == TN_EUSAGE ? 2 : err.code ? 1 : 0;
+    return exit_status(&p);
 }

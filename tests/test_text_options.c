@@ -55,6 +55,11 @@ START_TEST(all_options)
     ck_assert(o.json && o.reader.format == TEXT_CSV && strcmp(o.model, "m") == 0);
     ck_assert_str_eq(o.reader.text_column, "a");
     ck_assert_str_eq(o.reader.label_column, "b");
+    ck_assert(parse("predict --match rude -q --words --explain --json --column 3 --format csv x", &o));
+    ck_assert(o.quiet && o.words && o.explain && o.json && o.column == 3 && strcmp(o.match, "rude") == 0);
+    ck_assert(parse("explain --html f a b", &o) && o.command == TEXT_EXPLAIN && o.n_files == 2 && strcmp(o.html, "f") == 0);
+    ck_assert(parse("neighbours a", &o) && o.command == TEXT_NEIGHBOURS && o.top == 10);
+    ck_assert(parse("neighbours a -n 3", &o) && o.top == 3 && parse("neighbours a --top=4", &o) && o.top == 4);
     for (const char **rule = (const char *[]){"sgd", "adam", "adamw", "adagrad", "rmsprop", "sparse_adam", NULL}; *rule; rule++) {
         char line[60];
         snprintf(line, sizeof line, "train x --optimizer %s", *rule);
@@ -66,8 +71,8 @@ END_TEST
 
 static const char *const wrong[][2] = {
     {"trian", "unknown command trian: did you mean train?"},
-    {"fly", "unknown command fly: there are train, eval and predict"},
-    {"--seed 3", "--seed: first comes a command: train, eval or predict"},
+    {"fly", "unknown command fly: there are train, eval, predict, explain and neighbours"},
+    {"--seed 3", "--seed: first comes a command; there are train, eval, predict, explain and neighbours"},
     {"train", "train: no file to learn from: classify train FILE..."},
     {"train --dim 8", "train: no file to learn from: classify train FILE..."},
     {"eval", "eval: one file, please: classify eval --model M FILE"},
@@ -99,7 +104,16 @@ static const char *const wrong[][2] = {
     {"train x --checkpoint-every 3", "--checkpoint-every: which file? --checkpoint FILE names it"},
     {"train x --checkpoint c --checkpoint-every 0", "--checkpoint-every 0: it must be a whole number from 1 to 1e+15"},
     {"eval x --resume", "--resume is an option of classify train"},
-    {"help fly", "unknown command fly: there are train, eval and predict"},
+    {"eval x --words", "--words is an option of classify predict"},
+    {"explain", "explain: no text: classify explain \"TEXT\""},
+    {"neighbours", "neighbours: one word, please: classify neighbours WORD"},
+    {"neighbours a b", "neighbours: one word, please: classify neighbours WORD"},
+    {"neighbours a -n 0", "-n 0: it must be a whole number from 1 to 1000000000"},
+    {"predict -q", "-q: which label? --match LABEL names it"},
+    {"predict --column 0", "--column 0: it must be a whole number from 1 to 1000000"},
+    {"predict --column 1 --format fasttext", "--format fasttext: predict reads tsv or csv, or texts a line"},
+    {"predict --format csv", "--format: which column? --column N names it"},
+    {"help fly", "unknown command fly: there are train, eval, predict, explain and neighbours"},
 };
 
 START_TEST(wrong_command_lines)
@@ -156,7 +170,8 @@ START_TEST(help)
         text_command about;
     } asked[] = {{"--help", TEXT_DEMO},         {"-h", TEXT_DEMO},           {"help", TEXT_DEMO},     {"help help", TEXT_DEMO},
                  {"help train", TEXT_TRAIN},    {"train --help", TEXT_TRAIN}, {"eval -h", TEXT_EVAL},
-                 {"predict --help", TEXT_PREDICT}};
+                 {"predict --help", TEXT_PREDICT}, {"explain --help", TEXT_EXPLAIN},
+                 {"help neighbours", TEXT_NEIGHBOURS}};
     text_options o;
     char         text[5000];
 
@@ -166,7 +181,7 @@ START_TEST(help)
         print_help(o.about, text, sizeof text);
         ck_assert_int_eq(strncmp(text, "usage: classify", 15), 0);
         ck_assert_int_eq(strstr(text, "--epochs N") != NULL, o.about == TEXT_TRAIN);
-        ck_assert_int_eq(strstr(text, "--json") != NULL, o.about == TEXT_EVAL);
+        ck_assert_int_eq(strstr(text, "--json") != NULL, o.about == TEXT_EVAL || o.about == TEXT_PREDICT);
         for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) ck_assert_int_le(strlen(line), 118);
     }
 }

@@ -2,6 +2,8 @@
 #define _GNU_SOURCE /* madvise */
 #include "memory.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -54,6 +56,22 @@ bool text_buffer_add(text_buffer *b, const char *s, size_t n, tn_error *err)
     if (n) memcpy(b->s + b->n, s, n);
     b->n += (int64_t)n;
     b->s[b->n] = 0;
+    return true;
+}
+
+bool text_buffer_print(text_buffer *b, tn_error *err, const char *format, ...)
+{
+    va_list args;
+    int     n;
+
+    va_start(args, format);
+    n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    if (n < 0 || !text_reserve(&b->s, &b->room, b->n + n + 1, 1, err)) return false;
+    va_start(args, format);
+    vsnprintf(b->s + b->n, (size_t)n + 1, format, args);
+    va_end(args);
+    b->n += n;
     return true;
 }
 

@@ -30,6 +30,7 @@ typedef struct text_buffer {
 } text_buffer;
 
 bool text_buffer_add(text_buffer *b, const char *s, size_t n, tn_error *err);
+bool text_buffer_print(text_buffer *b, tn_error *err, const char *format, ...) TN_PRINTF(3, 4);
 void text_buffer_free(text_buffer *b);
 
 #endif

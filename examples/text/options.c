@@ -9,7 +9,14 @@
 #include "locale.h"
 
 /* SAME: decides the model, so a training that goes on must have the same. */
-enum { TRAIN = 1 << TEXT_TRAIN, EVAL = 1 << TEXT_EVAL, PREDICT = 1 << TEXT_PREDICT, SAME = 1 << 8 };
+enum {
+    TRAIN = 1 << TEXT_TRAIN,
+    EVAL = 1 << TEXT_EVAL,
+    PREDICT = 1 << TEXT_PREDICT,
+    EXPLAIN = 1 << TEXT_EXPLAIN,
+    NEIGHBOURS = 1 << TEXT_NEIGHBOURS,
+    SAME = 1 << 16
+};
 
 /* The rules' names, and the learning rate that each begins with here. For sgd it is per text of a batch: a batch's
  * gradient is a mean, so twice as large a batch takes twice as large a step; but no more than LARGE_BATCH texts' worth,
@@ -31,6 +38,7 @@ static const text_options defaults = {
     .dim = 16,
     .batch = 32,
     .seed = 1,
+    .top = 10,
     .balanced = true,
 };
 
@@ -50,7 +58,7 @@ typedef struct option {
 #define AT(field) offsetof(text_options, field)
 
 static const option table[] = {
-    {"--model", "PATH", WORD, AT(model), 0, 0, TRAIN | EVAL | PREDICT,
+    {"--model", "PATH", WORD, AT(model), 0, 0, TRAIN | EVAL | PREDICT | EXPLAIN | NEIGHBOURS,
      "the model file (default classify.safetensors)"},
     {"--test", "FILE", WORD, AT(test), 0, 0, TRAIN, "texts to report on at the end, held out from training"},
     {"--dim", "N", WHOLE, AT(dim), 1, 65536, TRAIN | SAME, "numbers per token (default 16)"},
@@ -79,7 +87,19 @@ static const option table[] = {
     {"--resume", NULL, FLAG, AT(resume), 0, 0, TRAIN, "go on from the checkpoint, with the same texts and options"},
     {"--quiet", NULL, FLAG, AT(quiet), 0, 0, TRAIN, "no progress"},
     {"--json", NULL, FLAG, AT(json), 0, 0, EVAL, "the report as one line of JSON"},
-    {"--format", "NAME", FORMAT, AT(reader.format), 0, 0, TRAIN | EVAL,
+    {"--match", "LABEL", WORD, AT(match), 0, 0, PREDICT,
+     "only lines of this label; exit status as grep's: 0 some, 1 none, 2 an error"},
+    {"-q", NULL, FLAG, AT(quiet), 0, 0, PREDICT, "with --match: no output, and the first line that matches is the last"},
+    {"--words", NULL, FLAG, AT(words), 0, 0, PREDICT,
+     "mask the words that speak for the label (of --match; or for all but clean)"},
+    {"--explain", NULL, FLAG, AT(explain), 0, 0, PREDICT, "a last column: the tokens that weigh most, as token:share"},
+    {"--json", NULL, FLAG, AT(json), 0, 0, PREDICT, "each answer as a line of JSON"},
+    {"--column", "N", WHOLE, AT(column), 1, 1e6, PREDICT,
+     "read TSV, or CSV with a header: the texts' column, from 1; append the answers"},
+    {"--html", "FILE", WORD, AT(html), 0, 0, EXPLAIN, "a page that a browser opens, instead of columns"},
+    {"-n", "N", WHOLE, AT(top), 1, 1e9, NEIGHBOURS, "how many (default 10)"},
+    {"--top", "N", WHOLE, AT(top), 1, 1e9, NEIGHBOURS, "the same"},
+    {"--format", "NAME", FORMAT, AT(reader.format), 0, 0, TRAIN | EVAL | PREDICT,
      "tsv, fasttext, csv or auto: found out (default auto)"},
     {"--text-column", "NAME", WORD, AT(reader.text_column), 0, 0, TRAIN | EVAL,
      "CSV: the texts' column (default text)"},
@@ -91,7 +111,14 @@ static const option table[] = {
 enum { OPTIONS = sizeof table / sizeof *table };
 
 static const char *const command_names[] = {
-    [TEXT_DEMO] = "", [TEXT_TRAIN] = "train", [TEXT_EVAL] = "eval", [TEXT_PREDICT] = "predict", [TEXT_HELP] = "help"};
+    [TEXT_DEMO] = "",
+    [TEXT_TRAIN] = "train",
+    [TEXT_EVAL] = "eval",
+    [TEXT_PREDICT] = "predict",
+    [TEXT_EXPLAIN] = "explain",
+    [TEXT_NEIGHBOURS] = "neighbours",
+    [TEXT_HELP] = "help",
+};
 
 /* ---- what was meant -------------------------------------------------------------------------------------------- */
 
@@ -222,7 +249,8 @@ static bool unknown_option(text_command command, const char *typed, int n, tn_er
 
     snprintf(name, sizeof name, "%.*s", n > 60 ? 60 : n, typed);
     for (int i = 0; i < OPTIONS; i++) words[i + 1] = table[i].commands & 1u << command ? table[i].name : "--help";
-    if (find(TRAIN, typed, n)) return tn_fail(err, TN_EUSAGE, "%s is an option of classify train", name);
+    for (int i = TEXT_TRAIN; i < TEXT_HELP; i++)
+        if (find(1u << i, typed, n)) return tn_fail(err, TN_EUSAGE, "%s is an option of classify %s", name, command_names[i]);
     near = text_nearest(name, OPTIONS + 1, words);
     if (near) return tn_fail(err, TN_EUSAGE, "unknown option %s: did you mean %s?", name, near);
     return tn_fail(err, TN_EUSAGE, "unknown option %s: classify %s --help lists them", name, command_names[command]);
@@ -249,6 +277,19 @@ static bool is_help(const char *word)
     return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+/* All commands: "train, eval and predict". */
+static bool unknown_command(const char *word, tn_error *err)
+{
+    char   list[200] = "";
+    size_t n = 0;
+
+    for (int i = TEXT_TRAIN; i < TEXT_HELP; i++)
+        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", i == TEXT_TRAIN ? "" : i < TEXT_HELP - 1 ? ", " : " and ",
+                              command_names[i]);
+    if (word[0] == '-') return tn_fail(err, TN_EUSAGE, "%.60s: first comes a command; there are %s", word, list);
+    return tn_fail(err, TN_EUSAGE, "unknown command %.60s: there are %s", word, list);
+}
+
 static bool find_command(text_options *o, const char *word, tn_error *err)
 {
     const char *near;
@@ -260,8 +301,7 @@ static bool find_command(text_options *o, const char *word, tn_error *err)
         }
     near = text_nearest(word, TEXT_HELP, command_names + 1);
     if (near) return tn_fail(err, TN_EUSAGE, "unknown command %.60s: did you mean %s?", word, near);
-    if (word[0] == '-') return tn_fail(err, TN_EUSAGE, "%.60s: first comes a command: train, eval or predict", word);
-    return tn_fail(err, TN_EUSAGE, "unknown command %.60s: there are train, eval and predict", word);
+    return unknown_command(word, err);
 }
 
 static bool check_files(const text_options *o, tn_error *err)
@@ -274,6 +314,10 @@ static bool check_files(const text_options *o, tn_error *err)
                                : tn_fail(err, TN_EUSAGE, "eval: one file, please: classify eval --model M FILE");
     case TEXT_PREDICT:
         return o->n_files < 2 ? true : tn_fail(err, TN_EUSAGE, "predict: one file at most: classify predict [FILE]");
+    case TEXT_EXPLAIN:
+        return o->n_files ? true : tn_fail(err, TN_EUSAGE, "explain: no text: classify explain \"TEXT\"");
+    case TEXT_NEIGHBOURS:
+        return o->n_files == 1 ? true : tn_fail(err, TN_EUSAGE, "neighbours: one word, please: classify neighbours WORD");
     default:
         return true;
     }
@@ -284,6 +328,16 @@ static bool check_checkpoint(text_options *o, tn_error *err)
     if (!o->checkpoint && (o->resume || o->every))
         return tn_fail(err, TN_EUSAGE, "%s: which file? --checkpoint FILE names it", o->resume ? "--resume" : "--checkpoint-every");
     if (!o->every) o->every = EVERY;
+    return true;
+}
+
+static bool check_predict(const text_options *o, tn_error *err)
+{
+    if (o->command != TEXT_PREDICT) return true;
+    if (o->quiet && !o->match) return tn_fail(err, TN_EUSAGE, "-q: which label? --match LABEL names it");
+    if (o->reader.format == TEXT_FASTTEXT)
+        return tn_fail(err, TN_EUSAGE, "--format fasttext: predict reads tsv or csv, or texts a line");
+    if (o->reader.format && !o->column) return tn_fail(err, TN_EUSAGE, "--format: which column? --column N names it");
     return true;
 }
 
@@ -332,7 +386,7 @@ bool text_options_parse(text_options *o, int argc, char **argv, tn_error *err)
         return !err->code;
     }
     o->lr = 0;
-    if (!parse_words(o, argc, argv, err) || !check_checkpoint(o, err)) return false;
+    if (!parse_words(o, argc, argv, err) || !check_checkpoint(o, err) || !check_predict(o, err)) return false;
     if (o->lr == 0) o->lr = default_lr(o);
     return true;
 }
@@ -392,6 +446,8 @@ static const char *const intros[] = {
                   "       classify train [options] FILE...    learn from labelled texts, write a model\n"
                   "       classify eval [options] FILE        how well a model labels texts whose labels are known\n"
                   "       classify predict [options] [FILE]   label each line of FILE, or of the standard input\n"
+                  "       classify explain [options] TEXT...  why a text has its label, token by token\n"
+                  "       classify neighbours [options] WORD  the tokens whose embeddings are nearest to a word's\n"
                   "       classify COMMAND --help             the options of a command\n"
                   "\n"
                   "Labelled texts: label<TAB>text, or fastText's __label__x text, or CSV with a header. UTF-8.\n"
@@ -406,6 +462,12 @@ static const char *const intros[] = {
     [TEXT_PREDICT] =
         "usage: classify predict [options] [FILE]\n"
         "Reads a text a line, from FILE or the standard input; writes label<TAB>probability<TAB>text.\n\n",
+    [TEXT_EXPLAIN] =
+        "usage: classify explain [options] TEXT...\n"
+        "What each token of a text adds to the logarithm of the odds of its label against the next one.\n\n",
+    [TEXT_NEIGHBOURS] =
+        "usage: classify neighbours [options] WORD\n"
+        "Writes cosine<TAB>token for the tokens whose embeddings are nearest to the word's.\n\n",
 };
 
 void text_options_help(text_command about, FILE *to)

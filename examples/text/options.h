@@ -7,7 +7,15 @@
 #include "encoder.h"
 #include "reader.h"
 
-typedef enum text_command { TEXT_DEMO, TEXT_TRAIN, TEXT_EVAL, TEXT_PREDICT, TEXT_HELP } text_command;
+typedef enum text_command {
+    TEXT_DEMO,
+    TEXT_TRAIN,
+    TEXT_EVAL,
+    TEXT_PREDICT,
+    TEXT_EXPLAIN,
+    TEXT_NEIGHBOURS,
+    TEXT_HELP
+} text_command;
 
 typedef enum text_rule { TEXT_SGD, TEXT_ADAM, TEXT_ADAMW, TEXT_ADAGRAD, TEXT_RMSPROP, TEXT_SPARSE_ADAM } text_rule;
 
@@ -17,15 +25,18 @@ typedef struct text_options {
     char *const        *files;
     int                 n_files;
     const char         *model, *test, *checkpoint; /* NULL: none is kept */
+    const char         *match, *html;              /* NULL: all lines; no page */
     text_reader_options reader;
     text_settings       settings;
     int64_t             min_count;
     int64_t             dim, hidden, batch, seed;
     int64_t             epochs; /* 0: by the number of texts */
     int64_t             every;  /* steps from checkpoint to checkpoint */
+    int64_t             column; /* of the texts, from 1; 0: each line is a text */
+    int64_t             top;
     double              lr;
     text_rule           rule;
-    bool                freeze, balanced, quiet, json, resume;
+    bool                freeze, balanced, quiet, json, resume, explain, words;
 } text_options;
 
 /* Reads the command line into *o, from the defaults on. argv is put in another order: files last. Usage errors name

@@ -1,52 +1,129 @@
 /* predict.c: labels for texts without labels. */
 #include "predict.h"
 
-#include <tarn/ops.h>
+#include <string.h>
 
+#include "answer.h"
+#include "mask.h"
 #include "reader.h"
 #include "utf8.h"
 
-enum { LINES = 256 };
+enum { LINES = 256, SHOWN = 5 };
 
 /* Lines that are labelled together, and what is written about them. */
 typedef struct answers {
     text_span   line[LINES];
     text_data   data;
-    text_buffer out;
+    tn_tape    *t;
+    text_shares shares;
+    text_buffer clean, masked, out; /* a text as UTF-8, without the words that are masked; what is written */
     int64_t     malformed;
+    int32_t     match; /* the label whose lines are written; -1: all lines */
+    int32_t     kept;  /* the label whose words are not masked; -1: all are */
 } answers;
 
-/* label<TAB>probability<TAB>text; malformed UTF-8 as U+FFFD. */
-static bool write_answer(text_program *p, answers *a, text_span line, int32_t label, double probability)
-{
-    text_span name = text_vocabulary_at(&p->text.labels, label);
-    int       parts = (int)(probability * 10000 + 0.5);
-    char      number[] = {'\t',
-                          (char)('0' + parts / 10000),
-                          '.',
-                          (char)('0' + parts / 1000 % 10),
-                          (char)('0' + parts / 100 % 10),
-                          (char)('0' + parts / 10 % 10),
-                          (char)('0' + parts % 10),
-                          '\t'};
+/* ---- labels that options name ------------------------------------------------------------------------------------ */
 
-    return text_buffer_add(&a->out, name.s, name.n, p->err) &&
-           text_buffer_add(&a->out, number, sizeof number, p->err) &&
-           text_utf8_replace(&a->out, line, &a->malformed, p->err) && text_buffer_add(&a->out, "\n", 1, p->err);
+static int32_t find_label(const text_program *p, const char *name)
+{
+    const text_span s = text_span_of(name);
+    const int32_t   label = text_vocabulary_find(&p->text.labels, (text_token){s, text_hash(s)});
+
+    return label < p->text.classes ? label : -1;
 }
 
-/* Labels all lines of a, and writes them out. */
-static bool answer(text_program *p, answers *a, tn_tape *t)
+/* "option says: it has a, b" */
+static bool refuse_label(const text_program *p, const char *says)
 {
-    int32_t    label[LINES];
-    tn_tensor *probability;
-    bool       ok;
+    text_buffer names = {0};
 
-    tn_tape_begin(t, TN_EVAL);
-    probability = tn_softmax(t, text_classifier_forward(&p->model, t, text_data_all(&a->data).texts), -1);
-    ok = tn_argmax(t, probability, -1, label);
-    for (int64_t i = 0; ok && i < a->data.n; i++)
-        ok = write_answer(p, a, a->line[i], label[i], (double)probability->data[i * p->text.classes + label[i]]);
+    for (int32_t i = 0; i < p->text.classes; i++) {
+        text_span name = text_vocabulary_at(&p->text.labels, i);
+        text_buffer_print(&names, p->err, "%s%.*s", i ? ", " : "", (int)name.n, name.s);
+    }
+    tn_fail(p->err, TN_EUSAGE, "%s: the model has %.600s", says, names.s);
+    text_buffer_free(&names);
+    return false;
+}
+
+static bool find_labels(const text_program *p, answers *a)
+{
+    const text_options *o = &p->options;
+    char                says[100];
+
+    if (o->match && (a->match = find_label(p, o->match)) < 0) {
+        snprintf(says, sizeof says, "--match %.60s: there is no such label", o->match);
+        return refuse_label(p, says);
+    }
+    if (o->words && !o->match && (a->kept = find_label(p, "clean")) < 0)
+        return refuse_label(p, "--words: no label is \"clean\", so --match LABEL must say whose words");
+    return true;
+}
+
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
+
+static bool begin(text_program *p, answers *a)
+{
+    *a = (answers){.data.err = p->err, .t = tn_tape_new(0, 0, p->err), .match = -1, .kept = -1};
+    return a->t && find_labels(p, a);
+}
+
+static void end(answers *a)
+{
+    if (a->malformed)
+        fprintf(stderr, "classify: %lld pieces were not UTF-8, and became U+FFFD\n", (long long)a->malformed);
+    tn_tape_free(a->t);
+    text_shares_free(&a->shares);
+    text_data_free(&a->data);
+    text_buffer_free(&a->clean);
+    text_buffer_free(&a->masked);
+    text_buffer_free(&a->out);
+}
+
+/* With malformed UTF-8 as U+FFFD. */
+static bool clean(text_program *p, answers *a, text_span *text)
+{
+    if (text_utf8_check(*text) == text->n) return true;
+    a->clean.n = 0;
+    if (!text_utf8_replace(&a->clean, *text, &a->malformed, p->err)) return false;
+    *text = (text_span){a->clean.s, (size_t)a->clean.n};
+    return true;
+}
+
+static bool mask(text_program *p, answers *a, text_span *text)
+{
+    a->masked.n = 0;
+    if (!text_mask_words(&a->shares, &a->masked, p->err)) return false;
+    *text = (text_span){a->masked.s, (size_t)a->masked.n};
+    return true;
+}
+
+static bool write_answer(text_program *p, answers *a, text_span text, int32_t label, const tn_real *probability)
+{
+    const text_options *o = &p->options;
+    const bool          masks = o->words && label != a->kept;
+    text_answer         one = {.label = label, .probability = probability, .shares = o->explain ? &a->shares : NULL};
+
+    if (!clean(p, a, &text)) return false;
+    if ((masks || o->explain) && !text_shares_find(&a->shares, p, text, label)) return false;
+    if (masks && !mask(p, a, &text)) return false;
+    if (o->explain && !o->json) text_shares_sort(&a->shares, SHOWN);
+    one.text = text;
+    return (o->json ? text_answer_add_json : text_answer_add)(p, &one, &a->out);
+}
+
+/* Labels all lines of a, and writes out those that are wanted. */
+static bool answer(text_program *p, answers *a)
+{
+    int32_t        label[LINES];
+    const tn_real *probability = text_answers_find(p, a->t, &a->data, label);
+    bool           ok = probability;
+
+    for (int64_t i = 0; ok && i < a->data.n; i++) {
+        if (a->match >= 0 && label[i] != a->match) continue;
+        p->matched = true;
+        ok = p->options.quiet || write_answer(p, a, a->line[i], label[i], probability + i * p->text.classes);
+    }
     if (ok) fwrite(a->out.s, 1, (size_t)a->out.n, stdout);
     ok = ok && text_program_flush(p);
     text_data_clear(&a->data);
@@ -62,47 +139,40 @@ static bool add_line(text_program *p, answers *a, text_span line)
 
 /* As many lines as there are, up to LINES, and then their answers: nothing is held back while more input is awaited.
  */
-static bool answer_lines(text_program *p, text_lines *in)
+static bool answer_lines(text_program *p, answers *a, text_lines *in)
 {
-    answers  a = {.data.err = p->err};
-    tn_tape *t = tn_tape_new(0, 0, p->err);
-    bool     ok = t;
+    bool ok = true;
 
-    for (text_span line; ok && text_lines_next(in, &line);) {
-        ok = add_line(p, &a, line);
-        while (ok && a.data.n < LINES && !text_lines_will_read(in) && text_lines_next(in, &line))
-            ok = add_line(p, &a, line);
-        ok = ok && answer(p, &a, t);
+    for (text_span line; ok && !(p->options.quiet && p->matched) && text_lines_next(in, &line);) {
+        ok = add_line(p, a, line);
+        while (ok && a->data.n < LINES && !text_lines_will_read(in) && text_lines_next(in, &line))
+            ok = add_line(p, a, line);
+        ok = ok && answer(p, a);
     }
-    if (a.malformed)
-        fprintf(stderr, "classify: %lld pieces were not UTF-8, and became U+FFFD\n", (long long)a.malformed);
-    tn_tape_free(t);
-    text_data_free(&a.data);
-    text_buffer_free(&a.out);
     return ok && !p->err->code;
 }
 
 bool text_predict(text_program *p, const char *path)
 {
+    answers    a;
     text_lines in;
-    bool       ok;
+    bool       ok = begin(p, &a) && text_lines_open(&in, path, p->err);
 
-    if (!text_lines_open(&in, path, p->err)) return false;
-    ok = answer_lines(p, &in);
-    text_lines_close(&in);
+    if (ok) {
+        ok = answer_lines(p, &a, &in);
+        text_lines_close(&in);
+    }
+    end(&a);
     return ok;
 }
 
 bool text_predict_all(text_program *p, int n, const char *const *texts)
 {
-    answers  a = {.data.err = p->err};
-    tn_tape *t = tn_tape_new(0, 0, p->err);
-    bool     ok = t;
+    answers a;
+    bool    ok = begin(p, &a);
 
     for (int i = 0; ok && i < n; i++) ok = add_line(p, &a, text_span_of(texts[i]));
-    ok = ok && answer(p, &a, t);
-    tn_tape_free(t);
-    text_data_free(&a.data);
-    text_buffer_free(&a.out);
+    ok = ok && answer(p, &a);
+    end(&a);
     return ok;
 }

@@ -15,6 +15,7 @@ typedef struct text_program {
     tn_params      *ps;
     tn_error       *err;
     int             stopped; /* by this signal; 0: not */
+    bool            matched; /* there was a line with the label that --match names */
 } text_program;
 
 /* The model file that the options name. Errors: those of text_model_read and tn_file_load; format: its table has not

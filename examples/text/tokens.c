@@ -211,6 +211,16 @@ static bool finish(text_tokens *t, size_t n, text_token *token)
     return true;
 }
 
+bool text_is_word(text_span token)
+{
+    const text_tokens t = {.at = token.s, .end = token.s + token.n};
+    int32_t           code;
+    character         what;
+
+    if (token.n) look(&t, &code, &what);
+    return token.n && (what == LETTER || what == CJK);
+}
+
 bool text_tokens_next(text_tokens *t, text_token *token)
 {
     while (t->at < t->end) {

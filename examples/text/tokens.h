@@ -38,6 +38,9 @@ bool text_tokens_begin(text_tokens *t, text_kind kind, text_span text, tn_error 
 bool text_tokens_next(text_tokens *t, text_token *token); /* false at the end */
 void text_tokens_free(text_tokens *t);
 
+/* Letters, digits, or Chinese, Japanese or Korean, and not a symbol. */
+bool text_is_word(text_span token);
+
 /* The same bytes give the same number on every machine: bucket numbers stand in model files. */
 uint64_t text_hash(text_span bytes);
 

@@ -45,6 +45,23 @@ int text_utf8_encode(int32_t code, char *to)
     return n;
 }
 
+int text_utf8_width(int32_t code)
+{
+    static const struct {
+        int32_t first, last;
+        int     width;
+    } ranges[] = {
+        {0x0300, 0x036F, 0}, {0x1100, 0x115F, 2}, {0x200B, 0x200F, 0}, {0x202A, 0x202E, 0}, {0x2060, 0x206F, 0},
+        {0x2E80, 0x303E, 2}, {0x3041, 0xA4CF, 2}, {0xA960, 0xA97F, 2}, {0xAC00, 0xD7A3, 2}, {0xF900, 0xFAFF, 2},
+        {0xFE00, 0xFE0F, 0}, {0xFE30, 0xFE6F, 2}, {0xFEFF, 0xFEFF, 0}, {0xFF01, 0xFF60, 2}, {0xFFE0, 0xFFE6, 2},
+        {0x16FE0, 0x1B2FF, 2}, {0x1F300, 0x1FAFF, 2}, {0x20000, 0x3FFFD, 2}, {0xE0000, 0xE0FFF, 0},
+    };
+
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges && ranges[i].first <= code; i++)
+        if (code <= ranges[i].last) return ranges[i].width;
+    return 1;
+}
+
 /* How many bytes from s on are plain ASCII for certain: eight at a time. */
 static size_t ascii_run(const char *s, size_t n)
 {

@@ -13,6 +13,10 @@ int text_utf8_decode(const char *s, const char *end, int32_t *code);
 /* Writes code as UTF-8 and returns the number of bytes, 1 to 4. */
 int text_utf8_encode(int32_t code, char *to);
 
+/* How many columns a terminal takes for a character: 2 for most of Chinese, Japanese, Korean and emoji, 0 for what is not
+ * seen or stands on the one before. */
+int text_utf8_width(int32_t code);
+
 /* The place of the first byte that is not UTF-8; text.n if all is well. */
 size_t text_utf8_check(text_span text);
 
