@@ -23,11 +23,6 @@ typedef struct text_encoder {
 void    text_encoder_free(text_encoder *e);
 int64_t text_encoder_rows(const text_encoder *e); /* how many ids there are: the table's rows */
 
-/* Bytes [begin, end) of a text. */
-typedef struct text_range {
-    int64_t begin, end;
-} text_range;
-
 /* An array of ids that grows, and the room that making them takes again and again; starts as {0}. Each thread has its
  * own, the encoder they share. */
 typedef struct text_ids {

@@ -13,6 +13,11 @@ typedef struct text_span {
     size_t      n;
 } text_span;
 
+/* Bytes [begin, end) of a text. */
+typedef struct text_range {
+    int64_t begin, end;
+} text_range;
+
 text_span text_span_of(const char *string); /* without its zero byte */
 bool      text_span_equal(text_span a, text_span b);
 

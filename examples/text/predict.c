@@ -5,7 +5,7 @@
 
 #include "answer.h"
 #include "mask.h"
-#include "reader.h"
+#include "table.h"
 #include "utf8.h"
 
 enum { LINES = 256, SHOWN = 5 };
@@ -16,7 +16,9 @@ typedef struct answers {
     text_data   data;
     tn_tape    *t;
     text_shares shares;
-    text_buffer clean, masked, out; /* a text as UTF-8, without the words that are masked; what is written */
+    text_table  table;
+    tn_error    bad; /* of the table: what came before it is answered first */
+    text_buffer clean, masked, cell, out; /* a line as UTF-8, a text without the words that are masked; what is written */
     int64_t     malformed;
     int32_t     match; /* the label whose lines are written; -1: all lines */
     int32_t     kept;  /* the label whose words are not masked; -1: all are */
@@ -77,6 +79,8 @@ static void end(answers *a)
     text_data_free(&a->data);
     text_buffer_free(&a->clean);
     text_buffer_free(&a->masked);
+    text_buffer_free(&a->cell);
+    text_table_free(&a->table);
     text_buffer_free(&a->out);
 }
 
@@ -98,29 +102,54 @@ static bool mask(text_program *p, answers *a, text_span *text)
     return true;
 }
 
-static bool write_answer(text_program *p, answers *a, text_span text, int32_t label, const tn_real *probability)
+/* The record with label, probability and, with shares, the tokens as its last columns. */
+static bool add_record(text_program *p, answers *a, text_span record, const text_answer *one)
+{
+    a->cell.n = 0;
+    if (!text_table_add(&a->table, record, one->text, &a->out) ||
+        !text_table_add_cell(&a->table, text_vocabulary_at(&p->text.labels, one->label), &a->out) ||
+        !text_add_probability(&a->cell, (double)one->probability[one->label], p->err) ||
+        !text_table_add_cell(&a->table, (text_span){a->cell.s, (size_t)a->cell.n}, &a->out))
+        return false;
+    a->cell.n = 0;
+    return (!one->shares || (text_add_shares(&a->cell, one->shares, p->err) &&
+                             text_table_add_cell(&a->table, (text_span){a->cell.s, (size_t)a->cell.n}, &a->out))) &&
+           text_buffer_add(&a->out, "\n", 1, p->err);
+}
+
+static bool write_answer(text_program *p, answers *a, text_span line, int32_t label, const tn_real *probability)
 {
     const text_options *o = &p->options;
     const bool          masks = o->words && label != a->kept;
     text_answer         one = {.label = label, .probability = probability, .shares = o->explain ? &a->shares : NULL};
 
-    if (!clean(p, a, &text)) return false;
-    if ((masks || o->explain) && !text_shares_find(&a->shares, p, text, label)) return false;
-    if (masks && !mask(p, a, &text)) return false;
+    if (!clean(p, a, &line)) return false;
+    one.text = line;
+    if (o->column && !text_table_text(&a->table, line, &one.text)) return false;
+    if ((masks || o->explain) && !text_shares_find(&a->shares, p, one.text, label)) return false;
+    if (masks && !mask(p, a, &one.text)) return false;
     if (o->explain && !o->json) text_shares_sort(&a->shares, SHOWN);
-    one.text = text;
+    if (o->column && !o->json) return add_record(p, a, line, &one);
     return (o->json ? text_answer_add_json : text_answer_add)(p, &one, &a->out);
+}
+
+/* An empty line of a table: it stays one. */
+static bool write_empty(text_program *p, answers *a)
+{
+    return a->match >= 0 || p->options.json || text_buffer_add(&a->out, "\n", 1, p->err);
 }
 
 /* Labels all lines of a, and writes out those that are wanted. */
 static bool answer(text_program *p, answers *a)
 {
     int32_t        label[LINES];
-    const tn_real *probability = text_answers_find(p, a->t, &a->data, label);
-    bool           ok = probability;
+    const tn_real *probability = a->data.n ? text_answers_find(p, a->t, &a->data, label) : NULL;
+    bool           ok = probability || !a->data.n;
 
     for (int64_t i = 0; ok && i < a->data.n; i++) {
-        if (a->match >= 0 && label[i] != a->match) continue;
+        const bool is_empty = p->options.column && !a->line[i].n;
+        if (is_empty) ok = write_empty(p, a);
+        if (is_empty || (a->match >= 0 && label[i] != a->match)) continue;
         p->matched = true;
         ok = p->options.quiet || write_answer(p, a, a->line[i], label[i], probability + i * p->text.classes);
     }
@@ -131,25 +160,68 @@ static bool answer(text_program *p, answers *a)
     return ok;
 }
 
-static bool add_line(text_program *p, answers *a, text_span line)
+static bool add_line(text_program *p, answers *a, text_span line, text_span text)
 {
     a->line[a->data.n] = line;
-    return text_data_add(&a->data, &p->text.encoder, line, 0);
+    return text_data_add(&a->data, &p->text.encoder, text, 0);
+}
+
+/* ---- tables ------------------------------------------------------------------------------------------------------ */
+
+static bool write_header(text_program *p, answers *a, text_span header)
+{
+    static const char *const names[] = {"label", "probability", "explain"};
+    bool                     ok = clean(p, a, &header) && text_buffer_add(&a->out, header.s, header.n, p->err);
+
+    for (int i = 0; ok && i < 2 + p->options.explain; i++)
+        ok = text_table_add_cell(&a->table, text_span_of(names[i]), &a->out);
+    return ok && text_buffer_add(&a->out, "\n", 1, p->err);
+}
+
+/* The first record: in CSV the header. */
+static bool begin_table(text_program *p, answers *a, text_lines *in, text_span record, bool *is_header)
+{
+    if (!text_table_begin(&a->table, record, is_header)) return false;
+    in->csv = *is_header;
+    return !*is_header || p->options.quiet || p->options.json || write_header(p, a, record);
+}
+
+static bool add_record_text(text_program *p, answers *a, text_lines *in, text_span record)
+{
+    const bool is_first = a->table.line == 1;
+    bool       is_header = false;
+    text_span  text = {"", 0};
+
+    if (is_first && !begin_table(p, a, in, record, &is_header)) return false;
+    if (!is_header && record.n && !text_table_text(&a->table, record, &text)) return false;
+    text_table_pass(&a->table, record);
+    return is_header || add_line(p, a, record, text);
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------------------- */
+
+/* False: at the end, after an error, and when nothing more is asked. */
+static bool next_line(text_program *p, answers *a, text_lines *in)
+{
+    text_span line;
+
+    if (!text_lines_next(in, &line)) return false;
+    return p->options.column ? add_record_text(p, a, in, line) : add_line(p, a, line, line);
 }
 
 /* As many lines as there are, up to LINES, and then their answers: nothing is held back while more input is awaited.
  */
 static bool answer_lines(text_program *p, answers *a, text_lines *in)
 {
-    bool ok = true;
+    bool more = true, ok = true;
 
-    for (text_span line; ok && !(p->options.quiet && p->matched) && text_lines_next(in, &line);) {
-        ok = add_line(p, a, line);
-        while (ok && a->data.n < LINES && !text_lines_will_read(in) && text_lines_next(in, &line))
-            ok = add_line(p, a, line);
-        ok = ok && answer(p, a);
+    while (more && ok && !(p->options.quiet && p->matched)) {
+        more = next_line(p, a, in);
+        while (more && a->data.n < LINES && !text_lines_will_read(in)) more = next_line(p, a, in);
+        ok = answer(p, a);
     }
-    return ok && !p->err->code;
+    if (a->bad.code) tn_fail(p->err, a->bad.code, "%s", a->bad.text);
+    return !p->err->code;
 }
 
 bool text_predict(text_program *p, const char *path)
@@ -159,6 +231,9 @@ bool text_predict(text_program *p, const char *path)
     bool       ok = begin(p, &a) && text_lines_open(&in, path, p->err);
 
     if (ok) {
+        a.table = (text_table){
+            .path = path, .format = p->options.reader.format, .column = p->options.column, .line = 1, .err = &a.bad};
+        in.csv = p->options.column && (a.table.format == TEXT_CSV || (!a.table.format && text_is_csv_name(path)));
         ok = answer_lines(p, &a, &in);
         text_lines_close(&in);
     }
@@ -171,7 +246,7 @@ bool text_predict_all(text_program *p, int n, const char *const *texts)
     answers a;
     bool    ok = begin(p, &a);
 
-    for (int i = 0; ok && i < n; i++) ok = add_line(p, &a, text_span_of(texts[i]));
+    for (int i = 0; ok && i < n; i++) ok = add_line(p, &a, text_span_of(texts[i]), text_span_of(texts[i]));
     ok = ok && answer(p, &a);
     end(&a);
     return ok;

@@ -39,7 +39,7 @@ static bool is_stdin(const char *path)
     return !path || strcmp(path, "-") == 0;
 }
 
-static const char *name_of(const char *path)
+const char *text_path_name(const char *path)
 {
     return is_stdin(path) ? "standard input" : path;
 }
@@ -66,7 +66,7 @@ static ssize_t read_some(const char *path, int fd, char *to, size_t n, tn_error 
 
     do got = read(fd, to, n);
     while (got < 0 && errno == EINTR);
-    if (got < 0) tn_fail(err, TN_EIO, "cannot read \"%s\": %s", name_of(path), strerror(errno));
+    if (got < 0) tn_fail(err, TN_EIO, "cannot read \"%s\": %s", text_path_name(path), strerror(errno));
     return got;
 }
 
@@ -117,7 +117,7 @@ static bool begins_with(text_span s, const char *start)
 
 static bool fail_at(text_reader *r, int64_t line, const char *what)
 {
-    return tn_fail(r->err, TN_EFORMAT, "%s:%lld: %s", name_of(r->path), (long long)line, what);
+    return tn_fail(r->err, TN_EFORMAT, "%s:%lld: %s", text_path_name(r->path), (long long)line, what);
 }
 
 /* ---- lines ----------------------------------------------------------------------------------------------------- */
@@ -166,7 +166,7 @@ static bool fasttext_record(text_reader *r, text_span line, text_record *record)
 
 static bool fail_csv(text_reader *r, int64_t line, int column, const char *what)
 {
-    return tn_fail(r->err, TN_EFORMAT, "%s:%lld: column %d: %s", name_of(r->path), (long long)line, column + 1, what);
+    return tn_fail(r->err, TN_EFORMAT, "%s:%lld: column %d: %s", text_path_name(r->path), (long long)line, column + 1, what);
 }
 
 /* The content of a quoted field, r->at behind its first quote; doubled quotes become one, in place. */
@@ -199,7 +199,7 @@ static text_span plain_field(text_reader *r)
 }
 
 /* One field and what ends it: *more if that is a comma. */
-static bool csv_field(text_reader *r, int column, text_span *field, bool *more)
+bool text_csv_field(text_reader *r, int column, text_span *field, bool *more)
 {
     if (r->at < r->end && *r->at == '"') {
         r->at++;
@@ -222,12 +222,12 @@ static bool csv_record(text_reader *r, text_record *record)
 
     for (; more; column++) {
         text_span field;
-        if (!csv_field(r, column, &field, &more)) return false;
+        if (!text_csv_field(r, column, &field, &more)) return false;
         if (column == r->label_column) record->label = trim(field);
         if (column == r->text_column) record->text = field;
     }
     if (column != r->columns)
-        return tn_fail(r->err, TN_EFORMAT, "%s:%lld: %d columns, but the header has %d", name_of(r->path),
+        return tn_fail(r->err, TN_EFORMAT, "%s:%lld: %d columns, but the header has %d", text_path_name(r->path),
                        (long long)record->line, column, r->columns);
     if (!record->label.n) return fail_csv(r, record->line, r->label_column, "an empty label");
     return true;
@@ -246,7 +246,7 @@ static bool csv_columns(text_reader *r, const char *text, const char *label, tex
     r->text_column = r->label_column = -1;
     for (r->columns = 0; more; r->columns++) {
         text_span field;
-        if (!csv_field(r, r->columns, &field, &more)) return false;
+        if (!text_csv_field(r, r->columns, &field, &more)) return false;
         field = trim(field);
         if (same_name(field, text) && r->text_column < 0) r->text_column = r->columns;
         if (same_name(field, label) && r->label_column < 0) r->label_column = r->columns;
@@ -266,7 +266,7 @@ static bool csv_header(text_reader *r)
 
     if (ok && (r->text_column < 0 || r->label_column < 0))
         ok = tn_fail(r->err, TN_EFORMAT, "%s:1: no column \"%s\" (there are: %.400s): give --%s-column",
-                     name_of(r->path), r->text_column < 0 ? text : label, names.s,
+                     text_path_name(r->path), r->text_column < 0 ? text : label, names.s,
                      r->text_column < 0 ? "text" : "label");
     text_buffer_free(&names);
     return ok;
@@ -297,18 +297,24 @@ static bool check_utf8(text_reader *r)
     return tn_fail(r->err, TN_EFORMAT,
                    "%s:%lld: byte %lld (0x%02X) is not UTF-8: save the file as UTF-8, or give "
                    "--utf8 replace",
-                   name_of(r->path), (long long)line, (long long)((int64_t)good - first + 1),
+                   text_path_name(r->path), (long long)line, (long long)((int64_t)good - first + 1),
                    (unsigned char)all.s[good]);
+}
+
+bool text_is_csv_name(const char *path)
+{
+    size_t n = path ? strlen(path) : 0;
+
+    return n > 4 && strcasecmp(path + n - 4, ".csv") == 0;
 }
 
 /* The format by the file's name and its first line that is not blank. */
 static text_format guess(const text_reader *r)
 {
-    size_t      n = strlen(r->path);
     text_reader ahead = *r;
     text_span   line = {0};
 
-    if (n > 4 && strcasecmp(r->path + n - 4, ".csv") == 0) return TEXT_CSV;
+    if (text_is_csv_name(r->path)) return TEXT_CSV;
     while (ahead.at < ahead.end && trim(line).n == 0) line = take_line(&ahead);
     if (begins_with(trim(line), label_mark)) return TEXT_FASTTEXT;
     return line.n && !memchr(line.s, '\t', line.n) && memchr(line.s, ',', line.n) ? TEXT_CSV : TEXT_TSV;
@@ -393,10 +399,34 @@ void text_lines_close(text_lines *l)
     *l = (text_lines){.fd = -1};
 }
 
+/* A quote opens where a field begins, and where the last one has just ended: it is a doubled one then. A byte order mark
+ * is as if it were not there. */
+static char *record_end(text_lines *l)
+{
+    for (int64_t i = l->seen; i < l->end; i++) {
+        const char c = l->buffer[i];
+        if (!l->begun && i - l->begin < 3 && c == byte_order_mark[i - l->begin]) continue;
+        if (c == '\n' && !l->quoted) {
+            l->closed = false;
+            return l->buffer + i;
+        }
+        if (l->quoted || (c == '"' && !l->closed))
+            l->quoted = l->quoted != (c == '"');
+        else
+            l->closed = c != ',';
+    }
+    return NULL;
+}
+
+static char *line_end(const text_lines *l)
+{
+    return l->seen < l->end ? memchr(l->buffer + l->seen, '\n', (size_t)(l->end - l->seen)) : NULL;
+}
+
 /* Moves l->seen on to the next line's end, or to the end of what there is; no byte is looked at twice. */
 static bool has_line(text_lines *l)
 {
-    char *newline = l->seen < l->end ? memchr(l->buffer + l->seen, '\n', (size_t)(l->end - l->seen)) : NULL;
+    char *newline = l->csv ? record_end(l) : line_end(l);
 
     l->seen = newline ? newline - l->buffer : l->end;
     return newline;

@@ -46,6 +46,14 @@ void text_reader_close(text_reader *r);
 /* Reads path ("-": the standard input) to its end, without a byte order mark. */
 bool text_read_file(const char *path, text_buffer *to, tn_error *err);
 
+/* One field of CSV at r->at and the comma or line's end behind it, both of which are passed; *more if it was a comma. Its
+ * quotes are taken away in place. column, from 0, is for the error: a quote that never ends, text behind a quote. */
+bool text_csv_field(text_reader *r, int column, text_span *field, bool *more);
+
+/* Does it end in .csv? NULL does not. */
+bool        text_is_csv_name(const char *path);
+const char *text_path_name(const char *path); /* for errors; "standard input" */
+
 /* Lines from a stream, as they come: for texts without labels. A line ends in "\n", "\r\n" or with the file. */
 typedef struct text_lines {
     const char *path;
@@ -54,6 +62,8 @@ typedef struct text_lines {
     int64_t     begin, end, room;
     int64_t     seen; /* bytes before this place are known to hold no line's end; or it is one */
     bool        begun, finished;
+    bool        csv;            /* set by whoever opened it: lines are records, and go on beyond a line's end in quotes */
+    bool        quoted, closed; /* csv, at seen: within quotes; no quote can open here */
     tn_error   *err;
 } text_lines;
 
