@@ -1,7 +1,7 @@
 /* test_text_shares.c: what each token adds to a decision, and where ids come from. */
 #include "tests.h"
 
-#include "examples/text/shares.h"
+#include "examples/text/mask.h"
 
 /* A model with random numbers whose vocabulary is words; the parameters are the fixture's. */
 static text_program program_of(text_settings settings, const char *words, int64_t hidden, int64_t classes)
@@ -153,6 +153,32 @@ START_TEST(the_weightiest_first)
 }
 END_TEST
 
+/* Half of the largest share of a word or more: every character by its width; no symbol, nothing against the label. */
+START_TEST(masked_words)
+{
+    static const struct {
+        double      share[6];
+        const char *masked;
+    } rows[] = {{{1, 2, 9, 0, 0, 0}, "* ＊， be don't é"}, {{0, 0, 9, 4, 2, 1.9}, "a 你， ** ***** é"},
+                {{-9, 0, 0, 0, 0, 1}, "a 你， be don't *"}, {{-1, 0, 9, -1, -1, -2}, "a 你， be don't é"}};
+    text_share  of[] = {{{0, 1}, 0}, {{2, 5}, 0}, {{5, 8}, 0}, {{9, 11}, 0}, {{12, 17}, 0}, {{18, 21}, 0}};
+    text_shares s = {.text = text_span_of("a 你， be don't e\xCC\x81"), .of = of, .n = 6};
+    text_buffer b = {0};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char wanted[60], *composed;
+        for (int k = 0; k < 6; k++) of[k].share = rows[i].share[k];
+        b.n = 0;
+        ck_assert(text_mask_words(&s, &b, &err));
+        strcpy(wanted, rows[i].masked);
+        composed = strstr(wanted, "é");
+        if (composed) strcpy(composed, "e\xCC\x81");
+        ck_assert_str_eq(b.s, wanted);
+    }
+    text_buffer_free(&b);
+}
+END_TEST
+
 /* The bytes of a token, and of what is made of several. */
 START_TEST(where_ids_come_from)
 {
@@ -190,6 +216,7 @@ static void add(TCase *c)
     tcase_add_test(c, nothing_is_left_without_biases);
     tcase_add_loop_test(c, as_leaving_a_token_out, 0, 2);
     tcase_add_test(c, the_weightiest_first);
+    tcase_add_test(c, masked_words);
     tcase_add_test(c, where_ids_come_from);
 }
 

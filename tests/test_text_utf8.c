@@ -1,6 +1,7 @@
 /* test_text_utf8.c: UTF-8, strictly; spans and buffers. */
 #include "tests.h"
 
+#include "examples/text/escapes.h"
 #include "examples/text/utf8.h"
 
 static text_span span(const char *s)
@@ -103,12 +104,47 @@ START_TEST(spans_and_buffers)
 }
 END_TEST
 
+START_TEST(columns_of_a_terminal)
+{
+    static const struct {
+        int32_t code;
+        int     width;
+    } widths[] = {{'a', 1}, {0xE9, 1}, {0x301, 0}, {0x416, 1}, {0x1EA1, 1}, {0x200D, 0}, {0x2026, 1}, {0x3000, 2}, {0x4F60, 2},
+                  {0xAC00, 2}, {0xFF0A, 2}, {0xFF71, 1}, {0xFFE5, 2}, {0x1F600, 2}, {0x20000, 2}, {0x10FFFF, 1}, {-1, 1}};
+
+    for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
+        ck_assert_msg(text_utf8_width(widths[i].code) == widths[i].width, "U+%04X", (unsigned)widths[i].code);
+}
+END_TEST
+
+START_TEST(in_json_and_in_html)
+{
+    static const char bytes[] = "a\"b\\\n\r\t\1\x1f\x7f \0</é你>&";
+    text_buffer       b = {0};
+
+    ck_assert(text_add_json(&b, (text_span){bytes, sizeof bytes - 1}, &err));
+    ck_assert_str_eq(b.s, "\"a\\\"b\\\\\\n\\r\\t\\u0001\\u001f\\u007f \\u0000</é你>&\"");
+    b.n = 0;
+    ck_assert(text_add_html(&b, span("<a href=\"x\">&amp;'你"), &err));
+    ck_assert_str_eq(b.s, "&lt;a href=&quot;x&quot;&gt;&amp;amp;'你");
+    b.n = 0;
+    ck_assert(text_add_html(&b, (text_span){"x\0", 2}, &err) && text_add_json(&b, span(""), &err));
+    ck_assert_str_eq(b.s, "x\xEF\xBF\xBD\"\"");
+    b.n = 0;
+    ck_assert(text_buffer_print(&b, &err, "%d %s", 7, "x") && text_buffer_print(&b, &err, "%0*d", 400, 1));
+    ck_assert(b.n == 403 && strlen(b.s) == 403 && strncmp(b.s, "7 x000", 6) == 0);
+    text_buffer_free(&b);
+}
+END_TEST
+
 static void add(TCase *c)
 {
     tcase_add_test(c, every_code_point_and_back);
     tcase_add_loop_test(c, malformed_bytes, 0, sizeof rows / sizeof *rows);
     tcase_add_test(c, never_reads_past_the_end);
     tcase_add_test(c, spans_and_buffers);
+    tcase_add_test(c, columns_of_a_terminal);
+    tcase_add_test(c, in_json_and_in_html);
 }
 
 int main(void)

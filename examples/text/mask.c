@@ -3,9 +3,11 @@
 
 #include "utf8.h"
 
+/* The share from which on a word is masked. */
 static double threshold(const text_shares *s)
 {
     double most = 0;
+
     for (int64_t i = 0; i < s->n; i++)
         if (s->of[i].share > most && text_is_word(text_shares_token(s, i))) most = s->of[i].share;
     return most / 2;
