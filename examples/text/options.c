@@ -451,7 +451,8 @@ static const char *const intros[] = {
                   "       classify COMMAND --help             the options of a command\n"
                   "\n"
                   "Labelled texts: label<TAB>text, or fastText's __label__x text, or CSV with a header. UTF-8.\n"
-                  "Exit status: 0 all done, 1 something failed, 2 a wrong command line.\n",
+                  "Exit status: 0 all done, 1 something failed, 2 a wrong command line; of predict --match LABEL 0 if\n"
+                  "any line is of this label, 1 if none is, 2 after an error.\n",
     [TEXT_TRAIN] =
         "usage: classify train [options] FILE...\n"
         "Learns from labelled texts and writes a model, which holds all that prediction needs.\n"

@@ -217,8 +217,9 @@ bool text_is_word(text_span token)
     int32_t           code;
     character         what;
 
-    if (token.n) look(&t, &code, &what);
-    return token.n && (what == LETTER || what == CJK);
+    if (!token.n) return false;
+    look(&t, &code, &what);
+    return what == LETTER || what == CJK;
 }
 
 bool text_tokens_next(text_tokens *t, text_token *token)
