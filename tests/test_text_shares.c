@@ -42,13 +42,13 @@ static double pull(const text_program *p, const text_shares *s, int32_t id)
 /* a has its two places' rows and pairs: each pair is half a's, the pair of two a's all. */
 START_TEST(by_hand)
 {
-    text_program p = program_of((text_settings){TEXT_MIXED, 2, 0, 1000}, "a b c", 0, 3);
+    text_program p = program_of((text_settings){TEXT_MIXED, 2, 0, 1000}, "a 你 好", 0, 3);
     text_shares  s = {0};
     text_ids     ids = {0};
     double       root = sqrt(9); /* five tokens, four pairs */
 
-    ck_assert(text_encode(&p.text.encoder, text_span_of("A a, b c a"), &ids, &err));
-    ck_assert(text_shares_find(&s, &p, text_span_of("A a, b c a"), 1));
+    ck_assert(text_encode(&p.text.encoder, text_span_of("A a, 你好a"), &ids, &err));
+    ck_assert(text_shares_find(&s, &p, text_span_of("A a, 你好a"), 1));
     ck_assert_int_eq(ids.n, 9);
     ck_assert(s.n == 5 && s.label == 1 && s.rival != 1);
     for (int64_t i = 0; i < 5; i++) {
@@ -58,7 +58,7 @@ START_TEST(by_hand)
         SAME_AS(s.of[i].share, sum / root);
     }
     ck_assert(text_span_equal(text_shares_token(&s, 0), text_span_of("A")));
-    ck_assert(s.of[2].at.begin == 5 && s.of[2].at.end == 6);
+    ck_assert(s.of[2].at.begin == 5 && s.of[2].at.end == 8);
     SAME_AS(s.rest, (double)p.model.out.bias->data[1] - (double)p.model.out.bias->data[s.rival]);
     text_ids_free(&ids);
     text_shares_free(&s);
