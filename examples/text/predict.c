@@ -153,7 +153,7 @@ static bool answer(text_program *p, answers *a)
         p->matched = true;
         ok = p->options.quiet || write_answer(p, a, a->line[i], label[i], probability + i * p->text.classes);
     }
-    if (ok) fwrite(a->out.s, 1, (size_t)a->out.n, stdout);
+    if (ok && a->out.n) fwrite(a->out.s, 1, (size_t)a->out.n, stdout);
     ok = ok && text_program_flush(p);
     text_data_clear(&a->data);
     a->out.n = 0;
