@@ -4,6 +4,7 @@
 passed=0 failed=0
 log=$B/tests.log
 export ASAN_OPTIONS="allocator_may_return_null=1:$ASAN_OPTIONS" # a test asks for more than there is, and wants NULL
+export TSAN_OPTIONS="die_after_fork=0:allocator_may_return_null=1:$TSAN_OPTIONS"
 export CK_DEFAULT_TIMEOUT=600 # a busy machine is no failure: only what hangs is
 : > "$log"
 

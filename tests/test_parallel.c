@@ -7,11 +7,11 @@
 #include "tests.h"
 
 enum { N = 10007 };
-static atomic_int visits[N];
+static atomic_int visits[N], crooked; /* check's assertions are not for threads, and not for millions */
 
 static void visit(int64_t begin, int64_t end, void *arg)
 {
-    ck_assert(end - begin <= *(int64_t *)arg && begin % *(int64_t *)arg == 0);
+    if (end - begin > *(int64_t *)arg || begin % *(int64_t *)arg != 0) atomic_fetch_add(&crooked, 1);
     for (int64_t i = begin; i < end; i++) atomic_fetch_add(&visits[i], 1);
 }
 
@@ -23,8 +23,11 @@ START_TEST(every_piece_once)
     for (int round = 1; round <= 200; round++) {
         int64_t grain = 1 + round * 37 % 900;
         tn_parallel_for(N, grain, visit, &grain);
-        for (int i = 0; i < N; i++) ck_assert_int_eq(atomic_load(&visits[i]), round);
+        int right = 0;
+        for (int i = 0; i < N; i++) right += atomic_load(&visits[i]) == round;
+        ck_assert_int_eq(right, N);
     }
+    ck_assert_int_eq(atomic_load(&crooked), 0);
 }
 END_TEST
 

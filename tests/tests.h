@@ -81,6 +81,9 @@ static inline void teardown(void)
 static inline int run_suite(Suite *s)
 {
     setlocale(LC_ALL, ""); /* as a user's program may */
+#ifdef __SANITIZE_THREAD__
+    tn_set_threads(8);
+#endif
     SRunner *runner = srunner_create(s);
     srunner_run_all(runner, CK_NORMAL);
     int failed = srunner_ntests_failed(runner);

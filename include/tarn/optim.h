@@ -177,8 +177,9 @@ bool optim_next(const optim_update *u, optim_span *s);
 
 /* Before the definition of a function of plain loops, as a move is: it is compiled once for each kind of vectors that the
  * processor may have, and the best is taken when the program starts. Values do not change. GCC alone: Clang gives each such
- * function a global name beside its own, also a static one, and two in a program that are called alike do not link. */
-#if defined __x86_64__ && defined __GLIBC__ && __GNUC__ >= 11 && !defined __clang__
+ * function a global name beside its own, also a static one, and two in a program that are called alike do not link. Not for
+ * ThreadSanitizer, which is not there yet when the choice is made. */
+#if defined __x86_64__ && defined __GLIBC__ && __GNUC__ >= 11 && !defined __clang__ && !defined __SANITIZE_THREAD__
 #define OPTIM_WIDE __attribute__((target_clones("default", "avx2", "avx512f")))
 #else
 #define OPTIM_WIDE
