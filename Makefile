@@ -1,8 +1,10 @@
 # make            the libraries (build/) and the programs (examples/)
 # make run        trains examples/classify on the bundled text and labels some sentences
 # make test       builds and runs every test           make test SAN=1   under ASan and UBSan
+# make test TSAN=1   on eight threads, under ThreadSanitizer
 # make dist       the library as two files, build/dist/tarn.h and tarn.c     make test-dist   the tests on them
 # make test-aarch64   cross-compiles, and runs the tests under qemu    make test-musl   the programs on another C library
+# make test-clang    clang's build against this one: the same bits
 # make bench      tarn beside its peers, about 10 minutes; BENCH="gemm gpt" runs those parts
 # make faults     memory, files and threads that fail, at every call of a whole life; in make test too
 # make killed     stops and kills a training at 200 moments: each time it goes on to the same bytes
@@ -30,6 +32,9 @@ LIBS := -lm -lpthread
 ifdef SAN
 B      := build/san
 CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+else ifdef TSAN
+B      := build/tsan
+CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 else ifdef DIST
 B      := build/dist
 else
@@ -145,7 +150,7 @@ run: examples/classify
 
 CHECK_CFLAGS = $(shell pkg-config --cflags check)
 CHECK_LIBS   = $(shell pkg-config --libs check)
-TEST_PROGRAMS := $(foreach type,float double,$(TESTS:%=$(B)/$(type)/tests/%))
+TEST_PROGRAMS := $(foreach type,float $(if $(TSAN),,double),$(TESTS:%=$(B)/$(type)/tests/%))
 
 define test_variant
 $(B)/$1/tests/%.o: tests/%.c | $(if $(RUN),,tools)
@@ -200,7 +205,7 @@ test: $(if $(RUN),,tools)
 	@B=$(B) RUN="$(RUN)" tests/run.sh $(TEST_PROGRAMS)
 
 .PHONY: test-programs
-test-programs: $(TEST_PROGRAMS) $(if $(SAN)$(DIST),,all $(B)/float/tests/killed)
+test-programs: $(TEST_PROGRAMS) $(if $(SAN)$(TSAN)$(DIST),,all $(B)/float/tests/killed)
 
 .PHONY: faults
 faults: $(FAULTY:%=$(B)/float/tests/%)
@@ -220,7 +225,7 @@ test-dist: dist all
 
 # ---- other machines, other C libraries ----------------------------------------------------------------------------------
 
-.PHONY: test-aarch64 test-musl
+.PHONY: test-aarch64 test-musl test-clang
 test-aarch64:
 	@tests/tools.sh aarch64
 	@$(MAKE) --no-print-directory B=build/aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar RUN=qemu-aarch64 \
@@ -232,6 +237,11 @@ test-musl:
 	build/musl/examples/xor
 	build/musl/examples/classify train --quiet --model build/musl/m.safetensors examples/data/train.tsv
 	echo 'what the h3ll is this' | build/musl/examples/classify predict --model build/musl/m.safetensors
+
+test-clang: all $(B)/float/tests/test_builds $(B)/double/tests/test_builds
+	@tests/tools.sh lint
+	@$(MAKE) --no-print-directory B=build/clang CC=clang all build/clang/float/tests/test_builds build/clang/double/tests/test_builds
+	@B=$(B) SAME=build/clang sh tests/check_same.sh
 
 # ---- every float through every elementary function -------------------------------------------------------------------
 

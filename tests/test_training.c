@@ -1,6 +1,6 @@
 /* Whole trainings: the classifier, the MLP and a small GPT. The same bytes with any number of threads, from threads of
- * the user's, after a fork and on every instruction set with fma; and steps that ask the system for no memory. The sizes
- * are such that every kind of op has more than one piece to share out. */
+ * the user's, after a fork, with another allocator and on every instruction set with fma; and steps that ask the system for
+ * no memory. The sizes are such that every kind of op has more than one piece to share out. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -336,6 +336,37 @@ START_TEST(after_a_fork)
 }
 END_TEST
 
+/* Memory of other habits than libc's: always elsewhere, full of ones, 16 bytes off a line's beginning. */
+static void *resize_otherwise(void *arg, void *p, size_t bytes)
+{
+    enum { BEFORE = 64 + 16 };
+    char  *old = p ? (char *)p - BEFORE : NULL, *new = bytes ? aligned_alloc(64, (BEFORE + bytes + 63) / 64 * 64) : NULL;
+    size_t held = 0;
+    (void)arg;
+    if (new) {
+        memset(new, 0xFF, BEFORE + bytes);
+        memcpy(new, &bytes, sizeof bytes);
+        if (old) memcpy(&held, old, sizeof held);
+        if (old) memcpy(new + BEFORE, p, held < bytes ? held : bytes);
+    }
+    if (new || !bytes) free(old);
+    return new ? new + BEFORE : NULL;
+}
+
+START_TEST(with_another_allocator)
+{
+    const tn_allocator otherwise = {resize_otherwise, NULL};
+    tn_set_threads(2);
+    ck_assert(train(&models[_i], in_folder(0).text));
+    teardown();
+    ck_assert(tn_set_allocator(&otherwise));
+    ck_assert(train(&models[_i], in_folder(1).text));
+    ck_assert(tn_set_allocator(NULL));
+    setup();
+    ck_assert(same_models(0, 1));
+}
+END_TEST
+
 /* Where the machine has both. The choice falls at the first use, so each has a process of its own. */
 START_TEST(on_avx2_and_avx512)
 {
@@ -434,6 +465,7 @@ static void add(TCase *c)
     tcase_add_test(c, from_threads_of_the_users);
     tcase_add_loop_test(c, from_pieces_of_parallel_work, 0, MODELS);
     tcase_add_loop_test(c, after_a_fork, 0, MODELS);
+    tcase_add_loop_test(c, with_another_allocator, 0, MODELS);
     tcase_add_loop_test(c, on_avx2_and_avx512, 0, MODELS);
     tcase_add_loop_test(c, many_read_the_same_params, 0, MODELS);
     tcase_add_loop_test(c, steps_ask_the_system_for_nothing, 0, MODELS * RULES);
