@@ -1,9 +1,8 @@
 /* npy.c: one array in NumPy's .npy format (numpy.lib.format), in and out. */
 #include <inttypes.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "infile.h"
+#include "npy.h"
 #include "outfile.h"
 #include "safetensors.h"
 
@@ -15,8 +14,8 @@ static const char magic[] = "\x93NUMPY";
 typedef struct npy {
     const char *path;
     tn_error   *err;
-    int         fd;
-    int64_t     size, place;    /* of the file, and of the next byte to read */
+    tn__in      in;
+    int64_t     place;          /* of the next byte to read */
     char       *header;         /* its text, with a zero byte */
     const char *at;             /* the next character */
     char        descr[16];
@@ -142,15 +141,15 @@ static bool check_header(npy *p, int64_t begin)
     p->dtype = tn__dtype_find(dtype);
     if (!tn__count(p->shape.n, p->shape.at, &p->n)) return fail(p, TN_EFORMAT, "the shape is larger than any memory");
     int64_t wanted = begin + p->n * p->dtype->width;
-    if (wanted != p->size)
-        return tn_fail(p->err, TN_EFORMAT, "load \"%s\": the file has %" PRId64 " bytes, its header says %" PRId64, p->path, p->size,
+    if (wanted != p->in.size)
+        return tn_fail(p->err, TN_EFORMAT, "load \"%s\": the file has %" PRId64 " bytes, its header says %" PRId64, p->path, p->in.size,
                        wanted);
     return true;
 }
 
 static bool read_bytes(npy *p, void *to, size_t n)
 {
-    int64_t got = tn__in_read(p->fd, p->place, to, n);
+    int64_t got = tn__in_read(&p->in, p->place, to, n);
     if (got < 0) return fail(p, TN_EIO, tn__in_reason("read", (char[TN__REASON]){0}));
     p->place += got;
     return got == (int64_t)n || fail(p, TN_EFORMAT, "the file ends too early: no .npy file?");
@@ -167,7 +166,7 @@ static bool read_header(npy *p)
     if (!read_bytes(p, b, (size_t)width)) return false;
     int64_t n = 0;
     for (int i = width; i-- > 0;) n = n << 8 | b[i];
-    if (n < 1 || n > MAX_HEADER || n > p->size) return fail(p, TN_EFORMAT, "byte 8: a header of this length is not possible");
+    if (n < 1 || n > MAX_HEADER || n > p->in.size) return fail(p, TN_EFORMAT, "byte 8: a header of this length is not possible");
     p->header = tn_malloc((size_t)n + 1);
     if (!p->header) return fail(p, TN_EMEMORY, "out of memory");
     if (!read_bytes(p, p->header, (size_t)n)) return false;
@@ -208,19 +207,29 @@ static bool read_numbers(npy *p, tn_real *to)
 static bool open_file(npy *p)
 {
     if (!p->path) return tn_fail(p->err, TN_EUSAGE, "load: the path is NULL");
-    const char *wrong = tn__in_open(p->path, &p->fd, &p->size, (char[TN__REASON]){0});
+    const char *wrong = tn__in_open(&p->in, p->path, (char[TN__REASON]){0});
     return !wrong || fail(p, TN_EIO, wrong);
+}
+
+static tn_tensor *load(tn_tape *t, npy *p)
+{
+    tn_tensor *x = read_header(p) ? tn_input(t, p->shape, NULL, false) : NULL;
+    if (x && !read_numbers(p, x->data)) x = NULL;
+    tn__in_close(&p->in);
+    tn_free(p->header);
+    return x;
+}
+
+tn_tensor *tn__npy_parse(tn_tape *t, const void *bytes, size_t size, const char *path)
+{
+    return load(t, &(npy){.path = path, .err = tn_tape_error(t), .in = tn__in_memory(bytes, size)});
 }
 
 tn_tensor *tn_npy_load(tn_tape *t, const char *path)
 {
     if (!tn_ok(t)) return NULL;
-    npy p = {.path = path, .err = tn_tape_error(t), .fd = -1};
-    tn_tensor *x = open_file(&p) && read_header(&p) ? tn_input(t, p.shape, NULL, false) : NULL;
-    if (x && !read_numbers(&p, x->data)) x = NULL;
-    if (p.fd >= 0) close(p.fd);
-    tn_free(p.header);
-    return x;
+    npy p = {.path = path, .err = tn_tape_error(t)};
+    return open_file(&p) ? load(t, &p) : NULL;
 }
 
 /* ---- out --------------------------------------------------------------------------------------------------------- */

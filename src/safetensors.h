@@ -5,6 +5,7 @@
 #include <tarn/io.h>
 
 #include "engine.h"
+#include "infile.h"
 
 /* An element type of the format. The functions decode n numbers from little-endian bytes; NULL: tarn does not.
  * to_real returns the index of the first number that is too large for tn_real, n if none is. */
@@ -35,9 +36,7 @@ typedef struct tn__pair {
 struct tn_file {
     tn_error            *err;
     char                *path;
-    int                  fd;        /* -1: the content is in memory, at bytes */
-    const unsigned char *bytes;
-    int64_t              size;      /* of the file */
+    tn__in               in;
     int64_t              header;    /* the header's size: data begins at byte 8 + header */
     char                *text;      /* every string of the header */
     tn__entry           *entry;     /* in the order of the data */
@@ -50,7 +49,7 @@ struct tn_file {
 enum { TN__PREFIX = 8, TN__MAX_HEADER = 100000000 };
 
 /* A file whose content is bytes, which are borrowed until tn_file_close; path is for errors. What tn_file_open does,
- * but for the system's part: fuzzers come in here. */
+ * but for the system's part. */
 tn_file *tn__safetensors_parse(const void *bytes, size_t size, const char *path, tn_error *err);
 
 /* Checks the header's size: 8 bytes (or as many as the file has) at prefix, f->size in all. Sets f->header. */

@@ -237,7 +237,7 @@ static bool fail_entry(const tn_file *f, tn_code code, const tn__entry *e, const
 /* One entry, whose data must begin at byte `at` of the data. */
 static bool check_place(const tn_file *f, const tn__entry *e, int64_t at)
 {
-    ll all = f->size - TN__PREFIX - f->header, size = e->end - e->begin;
+    ll all = f->in.size - TN__PREFIX - f->header, size = e->end - e->begin;
     if (size < 0 || e->end > all)
         return fail_entry(f, TN_EFORMAT, e, "is at bytes %lld to %lld of the data, which has %lld", (ll)e->begin,
                           (ll)e->end, all);
@@ -259,9 +259,9 @@ static bool check_places(const tn_file *f)
         if (!check_place(f, &f->entry[i], at)) return false;
         at = f->entry[i].end;
     }
-    if (at == f->size - data) return true;
+    if (at == f->in.size - data) return true;
     return tn__file_fail(f, TN_EFORMAT, "byte %lld: the tensors end here, the file has %lld bytes", (ll)(data + at),
-                         (ll)f->size);
+                         (ll)f->in.size);
 }
 
 /* Last, so that a file which is also malformed is called that. */
@@ -284,9 +284,9 @@ bool tn__header_parse(tn_file *f, const char *text)
 bool tn__header_size(tn_file *f, const unsigned char *prefix)
 {
     uint64_t n = 0;
-    if (f->size < TN__PREFIX)
+    if (f->in.size < TN__PREFIX)
         return tn__file_fail(f, TN_EFORMAT, "byte %lld: the file ends here, the header's size takes 8 bytes",
-                             (ll)f->size);
+                             (ll)f->in.size);
     if (!memcmp(prefix, "PK\3\4", 4))
         return tn__file_fail(f, TN_EFORMAT, "byte 0: a zip archive, as torch.save writes it: save the state_dict as safetensors "
                              "(examples/pytorch.py does)");
@@ -294,8 +294,8 @@ bool tn__header_size(tn_file *f, const unsigned char *prefix)
     if (n > TN__MAX_HEADER)
         return tn__file_fail(f, TN_EFORMAT, "byte 0: the header's size is %llu, at most %d is possible: "
                              "no safetensors file?", (unsigned long long)n, TN__MAX_HEADER);
-    if ((int64_t)n > f->size - TN__PREFIX)
-        return tn__file_fail(f, TN_EFORMAT, "byte %lld: the file ends here, its header at %lld", (ll)f->size,
+    if ((int64_t)n > f->in.size - TN__PREFIX)
+        return tn__file_fail(f, TN_EFORMAT, "byte %lld: the file ends here, its header at %lld", (ll)f->in.size,
                              (ll)(TN__PREFIX + n));
     f->header = (int64_t)n;
     return true;

@@ -1,9 +1,7 @@
 /* safetensors_read.c: opening a model file, and bringing its numbers into a params: all of them or none. */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "infile.h"
 #include "safetensors.h"
 
 typedef long long ll;
@@ -14,11 +12,7 @@ enum { BLOCK = 1 << 15 }; /* bytes decoded at a time: a multiple of every width 
 
 static bool read_bytes(const tn_file *f, int64_t at, void *to, size_t bytes)
 {
-    if (f->fd < 0) {
-        if (bytes) memcpy(to, f->bytes + at, bytes);
-        return true;
-    }
-    int64_t n = tn__in_read(f->fd, at, to, bytes);
+    int64_t n = tn__in_read(&f->in, at, to, bytes);
     if (n < 0) return tn__file_fail(f, TN_EIO, "%s", tn__in_reason("read", (char[TN__REASON]){0}));
     return n == (int64_t)bytes || tn__file_fail(f, TN_EIO, "byte %lld: the file became shorter meanwhile", (ll)(at + n));
 }
@@ -37,7 +31,7 @@ static tn_file *new_file(const char *path, tn_error *err)
         return NULL;
     }
     strcpy(f->path, path);
-    f->fd = -1;
+    f->in = tn__in_memory(NULL, 0);
     f->err = err;
     return f;
 }
@@ -45,7 +39,7 @@ static tn_file *new_file(const char *path, tn_error *err)
 static bool read_header(tn_file *f)
 {
     unsigned char prefix[TN__PREFIX] = {0};
-    if (!read_bytes(f, 0, prefix, f->size < TN__PREFIX ? (size_t)f->size : TN__PREFIX)) return false;
+    if (!read_bytes(f, 0, prefix, f->in.size < TN__PREFIX ? (size_t)f->in.size : TN__PREFIX)) return false;
     if (!tn__header_size(f, prefix)) return false;
     char *text = tn_malloc((size_t)f->header);
     if (!text) return tn__file_fail(f, TN_EMEMORY, "out of memory for a header of %lld bytes", (ll)f->header);
@@ -66,14 +60,13 @@ tn_file *tn__safetensors_parse(const void *bytes, size_t size, const char *path,
 {
     tn_file *f = new_file(path, err);
     if (!f) return NULL;
-    f->bytes = bytes;
-    f->size = (int64_t)size;
+    f->in = tn__in_memory(bytes, size);
     return file_or_null(f, read_header(f));
 }
 
 static bool open_path(tn_file *f)
 {
-    const char *wrong = tn__in_open(f->path, &f->fd, &f->size, (char[TN__REASON]){0});
+    const char *wrong = tn__in_open(&f->in, f->path, (char[TN__REASON]){0});
     return !wrong || tn__file_fail(f, TN_EIO, "%s", wrong);
 }
 
@@ -86,7 +79,7 @@ tn_file *tn_file_open(const char *path, tn_error *err)
 void tn_file_close(tn_file *f)
 {
     if (!f) return;
-    if (f->fd >= 0) close(f->fd);
+    tn__in_close(&f->in);
     tn_free(f->path);
     tn_free(f->text);
     tn_free(f->entry);

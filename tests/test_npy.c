@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "misuse.h"
+#include "npy.h"
 
 static char path[64];
 
@@ -196,13 +197,13 @@ START_TEST(survives_any_byte)
     FILE *f = fopen(path, "rb");
     size_t n = fread(file, 1, sizeof file, f);
     fclose(f);
-    for (size_t i = 0; i < n; i += i < 10 ? 1 : 3)
-        for (int value = 0; value < 256; value += 5) {
+    for (size_t i = 0; i < n; i++)
+        for (int value = 0; value < 256; value++) {
             unsigned char before = file[i];
             file[i] = (unsigned char)value;
-            put_file(file, n);
+            tn_tape_begin(t, TN_EVAL);
+            tn_tensor *x = tn__npy_parse(t, file, n, path);
             file[i] = before;
-            tn_tensor *x = load();
             ck_assert((x == NULL) == (err.code != TN_OK));
             tn_error_clear(&err);
         }

@@ -70,6 +70,13 @@ static ssize_t read_some(const char *path, int fd, char *to, size_t n, tn_error 
     return got;
 }
 
+static void drop_mark(text_buffer *b)
+{
+    size_t n = strlen(byte_order_mark);
+
+    if (b->n >= (int64_t)n && memcmp(b->s, byte_order_mark, n) == 0) memmove(b->s, b->s + n, (size_t)(b->n -= (int64_t)n) + 1);
+}
+
 static bool read_to_end(const char *path, int fd, text_buffer *to, tn_error *err)
 {
     struct stat about;
@@ -91,8 +98,7 @@ bool text_read_file(const char *path, text_buffer *to, tn_error *err)
     bool ok = fd >= 0 && read_to_end(path, fd, to, err);
 
     if (fd >= 0) close_file(path, fd);
-    if (ok && to->n >= 3 && memcmp(to->s, byte_order_mark, 3) == 0)
-        memmove(to->s, to->s + 3, (size_t)(to->n -= 3) + 1);
+    if (ok) drop_mark(to);
     return ok;
 }
 
@@ -322,7 +328,7 @@ static text_format guess(const text_reader *r)
 
 static bool prepare(text_reader *r)
 {
-    if (!text_read_file(r->path, &r->bytes, r->err) || !check_utf8(r)) return false;
+    if (!check_utf8(r)) return false;
     r->at = r->bytes.s;
     r->end = r->at + r->bytes.n;
     if (r->options.format == TEXT_AUTO) r->options.format = guess(r);
@@ -332,7 +338,18 @@ static bool prepare(text_reader *r)
 bool text_reader_open(text_reader *r, const char *path, text_reader_options options, tn_error *err)
 {
     *r = (text_reader){.path = path, .options = options, .line = 1, .err = err};
-    if (prepare(r)) return true;
+    if (text_read_file(path, &r->bytes, err) && prepare(r)) return true;
+    text_reader_close(r);
+    return false;
+}
+
+bool text_reader_parse(text_reader *r, text_span bytes, const char *path, text_reader_options options, tn_error *err)
+{
+    *r = (text_reader){.path = path, .options = options, .line = 1, .err = err};
+    if (text_buffer_add(&r->bytes, bytes.s, bytes.n, err)) {
+        drop_mark(&r->bytes);
+        if (prepare(r)) return true;
+    }
     text_reader_close(r);
     return false;
 }

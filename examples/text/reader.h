@@ -37,6 +37,9 @@ typedef struct text_record {
  * and the line). After an error the reader need not be closed. */
 bool text_reader_open(text_reader *r, const char *path, text_reader_options options, tn_error *err);
 
+/* The same of bytes in memory, which are copied; path is for errors, and tells .csv. */
+bool text_reader_parse(text_reader *r, text_span bytes, const char *path, text_reader_options options, tn_error *err);
+
 /* The next labelled text; lines of nothing but white space are passed over. False at the end and after an error.
  * Format errors name file and line: no label, a label without text, a quote that never ends (column too), malformed
  * UTF-8 (byte too). */
