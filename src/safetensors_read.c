@@ -203,6 +203,11 @@ static void add_misfit(misfits *m, const char *name, const char *what)
     m->used += (size_t)n;
 }
 
+static bool has_shape(const tn_tensor *x, const tn_dims *shape)
+{
+    return x->rank == shape->n && memcmp(x->size, shape->at, (size_t)x->rank * sizeof *x->size) == 0;
+}
+
 static void check_param(misfits *m, const tn_tensor *x, tn__entry *e)
 {
     char what[2 * TN_SHAPE_TEXT + 40];
@@ -213,17 +218,12 @@ static void check_param(misfits *m, const tn_tensor *x, tn__entry *e)
     }
     e->used = true;
     memcpy(given.size, e->shape.at, sizeof given.size);
-    if (given.rank != x->rank || memcmp(given.size, x->size, (size_t)x->rank * sizeof *x->size) != 0)
+    if (!has_shape(x, &e->shape))
         snprintf(what, sizeof what, "is %s, the model wants %s", TN_STR(&given), TN_STR(x));
     else if (!e->dtype->to_real && !(e->dtype->to_int && tn_is_buffer(x)))
         snprintf(what, sizeof what, "is of type %s, the model wants F32, F64, F16 or BF16", e->dtype_name);
     else return;
     add_misfit(m, x->name, what);
-}
-
-static bool same_shape(const tn_dims *a, const tn_dims *b)
-{
-    return a->n == b->n && memcmp(a->at, b->at, (size_t)a->n * sizeof *a->at) == 0;
 }
 
 /* The same numbers, byte by byte? A file that cannot be read says no, and its error. */
@@ -240,11 +240,13 @@ static bool same_bytes(const tn_file *f, const tn__entry *a, const tn__entry *b)
 }
 
 /* Of tied weights, which PyTorch names twice? Vectors are not asked: those of ones and zeros are alike by chance. */
-static bool is_second_name(const tn_file *f, const tn__entry *e)
+static bool is_second_name(const tn_file *f, const tn_params *ps, const tn__entry *e)
 {
-    for (int i = 0; i < f->n_entries && e->shape.n >= 2; i++) {
-        const tn__entry *o = &f->entry[i];
-        if (o->used && o->dtype == e->dtype && same_shape(&o->shape, &e->shape) && same_bytes(f, o, e)) return true;
+    for (int i = 0; i < tn_params_count(ps) && e->shape.n >= 2; i++) {
+        const tn_tensor *x = tn_params_at(ps, i);
+        if (!has_shape(x, &e->shape)) continue;
+        const tn__entry *o = find(f, x->name);
+        if (o && o->dtype == e->dtype && has_shape(x, &o->shape) && same_bytes(f, o, e)) return true;
     }
     return false;
 }
@@ -259,7 +261,7 @@ static bool check_fit(tn_file *f, const tn_params *ps, unsigned flags)
     }
     for (int i = 0; i < f->n_entries && !(flags & TN_IGNORE_UNEXPECTED); i++) {
         const tn__entry *e = f->by_name[i];
-        if (e->used || strncmp(e->name, "optim.", 6) == 0 || is_second_name(f, e)) continue;
+        if (e->used || strncmp(e->name, "optim.", 6) == 0 || is_second_name(f, ps, e)) continue;
         add_misfit(&m, e->name, "is unexpected");
     }
     if (m.more) snprintf(m.text + m.used, sizeof m.text - m.used, "; ... and %d more", m.more);
