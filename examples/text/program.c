@@ -4,7 +4,29 @@
 #include <errno.h>
 #include <string.h>
 
-/* The sizes of the tensors in a model file, so that what is reserved is no larger than the file. */
+/* As doubles, which do not overflow. */
+static double numbers_of(const text_sizes *s)
+{
+    double rows = (double)s->rows, dim = (double)s->dim, hidden = (double)s->hidden, classes = (double)s->classes;
+
+    return rows * dim + hidden * (dim + 1) + classes * ((hidden > 0 ? hidden : dim) + 1);
+}
+
+static double numbers_in(const tn_file *f)
+{
+    tn_file_entry entry;
+    double        all = 0;
+
+    for (int i = 0; tn_file_at(f, i, &entry); i++) {
+        double n = 1;
+        for (int d = 0; d < entry.shape.n; d++) n *= (double)entry.shape.at[d];
+        all += n;
+    }
+    return all;
+}
+
+/* The sizes of the tensors in a model file. What is reserved is no larger than the file: a long "hidden.bias" and a wide
+ * table alone would make a matrix of their product. */
 static bool sizes_in(const tn_file *f, const text_program *p, text_sizes *size)
 {
     tn_file_entry entry;
@@ -20,6 +42,10 @@ static bool sizes_in(const tn_file *f, const text_program *p, text_sizes *size)
                        "%s: it needs a tensor \"words.weight\" with %lld rows: its vocabulary of %d "
                        "and its buckets",
                        p->options.model, (long long)size->rows, (int)p->text.encoder.words.n);
+    if (numbers_of(size) > numbers_in(f))
+        return tn_fail(p->err, TN_EFORMAT, "%s: it holds %.0f numbers, a model of its sizes (dim %lld, hidden %lld, %lld classes) has %.0f",
+                       p->options.model, numbers_in(f), (long long)size->dim, (long long)size->hidden, (long long)size->classes,
+                       numbers_of(size));
     return true;
 }
 
