@@ -7,6 +7,7 @@
 # make test-clang    clang's build against this one: the same bits
 # make bench      tarn beside its peers, about 10 minutes; BENCH="gemm gpt" runs those parts
 # make faults     memory, files and threads that fail, at every call of a whole life; in make test too
+# make fuzz       feeds the readers and the ops with hostile bytes (clang), FUZZ_SECONDS=60 each; FUZZ="npy ops" those
 # make killed     stops and kills a training at 200 moments: each time it goes on to the same bytes
 # make sweep      every float through exp, log, tanh, erf and sigmoid, against libm in double precision; about 20 minutes
 # make lint       warnings of gcc and clang as errors, static analysis, headers as C++
@@ -202,10 +203,40 @@ killed: $(B)/float/tests/killed
 
 test: $(if $(RUN),,tools)
 	@$(MAKE) --no-print-directory test-programs
-	@B=$(B) RUN="$(RUN)" tests/run.sh $(TEST_PROGRAMS)
+	@B=$(B) RUN="$(RUN)" tests/run.sh $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
 
 .PHONY: test-programs
-test-programs: $(TEST_PROGRAMS) $(if $(SAN)$(TSAN)$(DIST),,all $(B)/float/tests/killed)
+test-programs: $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(if $(SAN)$(TSAN)$(DIST),,all $(B)/float/tests/killed)
+
+# ---- hostile input: tests/fuzz, a target a file ------------------------------------------------------------------------
+
+FUZZERS := $(filter-out driver program,$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
+FUZZ         ?= $(FUZZERS)
+FUZZ_SECONDS ?= 60
+FUZZ_MAIN     = $(B)/float/tests/fuzz/driver.o
+FUZZ_PROGRAMS := $(if $(TSAN)$(DIST),,$(FUZZERS:%=$(B)/float/tests/fuzz/%))
+
+$(FUZZ_PROGRAMS): $(B)/float/tests/fuzz/%: $(B)/float/tests/fuzz/%.o $(B)/float/libtext.a $(LIB) | $(B)/float/tests/fuzz/driver.o
+	$(Q)$(LINK) $(FUZZ_MAIN) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS)
+# the linker has it read from memory
+$(B)/float/tests/fuzz/safetensors: LDFLAGS += -Wl,--wrap=tn_file_open
+
+# the double library in one object that shows one name, so that a program can have both
+OBJCOPY ?= objcopy
+$(B)/double/program.o: $(B)/double/tests/fuzz/program.o $(LIB64)
+	$(Q)$(CC) -r -nostdlib -o $@ $< $(LIB64)
+	$(Q)$(OBJCOPY) --keep-global-symbol=program_double $@
+$(B)/float/tests/fuzz/ops: $(B)/float/tests/fuzz/program.o $(B)/double/program.o
+
+# comparisons are not traced: that took half of the time, and the dictionaries know the words
+FUZZ_CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+               -fno-sanitize-coverage=trace-cmp
+.PHONY: fuzz fuzz-programs
+fuzz:
+	@tests/tools.sh fuzz
+	@$(MAKE) --no-print-directory B=build/fuzz CC=clang FUZZ_MAIN=-fsanitize=fuzzer CFLAGS="$(FUZZ_CFLAGS)" fuzz-programs
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZ)
+fuzz-programs: $(FUZZ:%=$(B)/float/tests/fuzz/%)
 
 .PHONY: faults
 faults: $(FAULTY:%=$(B)/float/tests/%)
@@ -228,7 +259,7 @@ test-dist: dist all
 .PHONY: test-aarch64 test-musl test-clang
 test-aarch64:
 	@tests/tools.sh aarch64
-	@$(MAKE) --no-print-directory B=build/aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar RUN=qemu-aarch64 \
+	@$(MAKE) --no-print-directory B=build/aarch64 CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar OBJCOPY=aarch64-linux-gnu-objcopy RUN=qemu-aarch64 \
 	  CHECK_CFLAGS= CHECK_LIBS="-L/usr/lib/aarch64-linux-gnu -lcheck_pic -lsubunit -lrt" test
 
 test-musl:

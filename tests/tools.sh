@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sees to the tools that a target needs: installs them by apt as root, else says what to type. usage: tools.sh check|lint|docs|picture|aarch64|musl
+# Sees to the tools that a target needs: installs them by apt as root, else says what to type. usage: tools.sh check|lint|docs|picture|fuzz|aarch64|musl
 case $1 in
 check) packages="check pkg-config"; found() { pkg-config --exists check; } ;;
 lint) packages="gcc g++ clang cppcheck"
@@ -9,7 +9,8 @@ aarch64) packages="gcc-aarch64-linux-gnu qemu-user check:arm64" architecture=arm
     found() { command -v aarch64-linux-gnu-gcc && command -v qemu-aarch64 && [ -e /usr/lib/aarch64-linux-gnu/libcheck_pic.a ]; } ;;
 musl) packages="musl-tools"; found() { command -v musl-gcc; } ;;
 docs) packages="doxygen"; found() { command -v doxygen; } ;;
-*) echo "usage: tools.sh check|lint|docs|picture|aarch64|musl" >&2; exit 2 ;;
+fuzz) packages="clang"; found() { command -v clang; } ;;
+*) echo "usage: tools.sh check|lint|docs|picture|fuzz|aarch64|musl" >&2; exit 2 ;;
 esac
 found >/dev/null 2>&1 && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then

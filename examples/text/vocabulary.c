@@ -51,7 +51,7 @@ static bool rehash(text_vocabulary *v, int64_t slots, tn_error *err)
 
     if (!fresh) return tn_fail(err, TN_EMEMORY, "out of memory: no room for a vocabulary of %d tokens", v->n);
     text_populate(fresh, (size_t)slots * sizeof *fresh);
-    for (int64_t i = 0; i < slots; i++) fresh[i].id = -1;
+    memset(fresh, -1, (size_t)slots * sizeof *fresh); /* no id but -1 */
     v->slot = fresh;
     v->slots = slots;
     for (int32_t id = 0; id < v->n; id++) {
