@@ -8,8 +8,10 @@
 #include "text/checkpoint.h"
 #include "text/explain.h"
 #include "text/neighbours.h"
+#include "text/output.h"
 #include "text/predict.h"
 #include "text/train.h"
+#include "text/vectors.h"
 
 /* ---- commands -------------------------------------------------------------------------------------------------- */
 
@@ -51,6 +53,18 @@ static bool explain_command(text_program *p)
 static bool neighbours_command(text_program *p)
 {
     return text_program_load(p) && text_neighbours(p, p->options.files[0]);
+}
+
+static bool export_command(text_program *p)
+{
+    text_output out;
+    int64_t     left = 0;
+    bool        ok = text_program_load(p) &&
+              text_output_open(&out, p->options.n_files ? p->options.files[0] : NULL, p->err) &&
+              (text_vectors_write(&p->text.encoder, p->model.words.weight, out.to, &left, p->err), text_output_close(&out));
+
+    if (ok && left) fprintf(stderr, "classify: %lld tokens with a space are left out\n", (long long)left);
+    return ok;
 }
 
 /* ---- without a command: the bundled texts ---------------------------------------------------------------------- */
@@ -106,6 +120,8 @@ static bool run(text_program *p)
         return explain_command(p);
     case TEXT_NEIGHBOURS:
         return neighbours_command(p);
+    case TEXT_EXPORT_VECTORS:
+        return export_command(p);
     case TEXT_HELP:
         text_options_help(p->options.about, stdout);
         return true;

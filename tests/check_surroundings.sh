@@ -14,7 +14,7 @@ if localedef -i de_DE -f UTF-8 "$work/locale/de_DE.UTF-8" 2> "$work/log"; then
     german="env LOCPATH=$work/locale LC_ALL= LC_MESSAGES=C LANG=de_DE.UTF-8" # the system's own texts as the tests know them
     ok "de_DE.UTF-8 has no comma" [ "$($german /usr/bin/printf %.1f 0,5)" = 0,5 ]
     for name in error first_hour golden io look loss_errors npy optim params profile shape_errors text_data text_options \
-        text_reader text_tokens text_utf8; do
+        text_reader text_tokens text_utf8 text_vectors; do
         ok "test_$name fails in de_DE.UTF-8: $work/$name" sh -c "$german $B/float/tests/test_$name > $work/$name"
     done
 else

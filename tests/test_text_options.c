@@ -4,12 +4,12 @@
 #include "examples/text/options.h"
 #include "examples/text/progress.h"
 
-enum { MOST = 36 };
+enum { MOST = 48 };
 
 /* Parses words that are separated by blanks; the words stay until the next call. */
 static bool parse(const char *line, text_options *o)
 {
-    static char copy[420], *argv[MOST];
+    static char copy[500], *argv[MOST];
     int         argc = 0;
 
     snprintf(copy, sizeof copy, "classify %s", line);
@@ -51,6 +51,9 @@ START_TEST(all_options)
     ck_assert(parse("train x --checkpoint c --checkpoint-every 7 --resume", &o));
     ck_assert(strcmp(o.checkpoint, "c") == 0 && o.every == 7 && o.resume);
     ck_assert(parse("train x --checkpoint c", &o) && o.every == 1000 && !o.resume);
+    ck_assert(parse("train x --vectors v", &o) && strcmp(o.vectors, "v") == 0 && o.dim == 0);
+    ck_assert(parse("train x --vectors v --dim 300", &o) && o.dim == 300);
+    ck_assert(parse("export-vectors --model m f", &o) && o.command == TEXT_EXPORT_VECTORS && o.n_files == 1);
     ck_assert(parse("eval --model m --json --format csv --text-column a --label-column b x", &o));
     ck_assert(o.json && o.reader.format == TEXT_CSV && strcmp(o.model, "m") == 0);
     ck_assert_str_eq(o.reader.text_column, "a");
@@ -71,13 +74,15 @@ END_TEST
 
 static const char *const wrong[][2] = {
     {"trian", "unknown command trian: did you mean train?"},
-    {"fly", "unknown command fly: there are train, eval, predict, explain and neighbours"},
-    {"--seed 3", "--seed: first comes a command; there are train, eval, predict, explain and neighbours"},
+    {"fly", "unknown command fly: there are train, eval, predict, explain, neighbours and export-vectors"},
+    {"--seed 3", "--seed: first comes a command; there are train, eval, predict, explain, neighbours and export-vectors"},
     {"train", "train: no file to learn from: classify train FILE..."},
     {"train --dim 8", "train: no file to learn from: classify train FILE..."},
     {"eval", "eval: one file, please: classify eval --model M FILE"},
     {"eval a b", "eval: one file, please: classify eval --model M FILE"},
     {"predict a b", "predict: one file at most: classify predict [FILE]"},
+    {"export-vectors a b", "export-vectors: one file at most: classify export-vectors [FILE]"},
+    {"export-vectors --json", "--json is an option of classify eval"},
     {"train x --epoch 3", "unknown option --epoch: did you mean --epochs?"},
     {"train x --epocs=3", "unknown option --epocs: did you mean --epochs?"},
     {"train x --zzzzzzzz", "unknown option --zzzzzzzz: classify train --help lists them"},
@@ -113,7 +118,7 @@ static const char *const wrong[][2] = {
     {"predict --column 0", "--column 0: it must be a whole number from 1 to 1000000"},
     {"predict --column 1 --format fasttext", "--format fasttext: predict reads tsv or csv, or texts a line"},
     {"predict --format csv", "--format: which column? --column N names it"},
-    {"help fly", "unknown command fly: there are train, eval, predict, explain and neighbours"},
+    {"help fly", "unknown command fly: there are train, eval, predict, explain, neighbours and export-vectors"},
 };
 
 START_TEST(wrong_command_lines)
@@ -130,11 +135,11 @@ START_TEST(description)
 {
     static const char *const lines[][2] = {
         {"", "--dim 16\n--hidden 0\n--epochs 0\n--batch 32\n--lr 0.96\n--optimizer sgd\n--tokenizer mixed\n--ngrams 2\n"
-             "--subwords 5\n--buckets 200000\n--min-count 1\n--freeze-embedding no\n--class-weights balanced\n--seed 1\n"},
+             "--subwords 5\n--buckets 200000\n--min-count 1\n--vectors none\n--freeze-embedding no\n--class-weights balanced\n--seed 1\n"},
         {"--dim 3 --hidden 4 --epochs 5 --batch 6 --lr 0.10000000000000002 --optimizer rmsprop --tokenizer word --ngrams 1 "
-         "--subwords 0 --buckets 7 --min-count 8 --freeze-embedding --class-weights none --seed 9000000000000000",
+         "--subwords 0 --buckets 7 --min-count 8 --vectors v.vec --freeze-embedding --class-weights none --seed 9000000000000000",
          "--dim 3\n--hidden 4\n--epochs 5\n--batch 6\n--lr 0.10000000000000002\n--optimizer rmsprop\n--tokenizer word\n"
-         "--ngrams 1\n--subwords 0\n--buckets 7\n--min-count 8\n--freeze-embedding yes\n--class-weights none\n"
+         "--ngrams 1\n--subwords 0\n--buckets 7\n--min-count 8\n--vectors v.vec\n--freeze-embedding yes\n--class-weights none\n"
          "--seed 9000000000000000\n"}};
     text_options o;
 
@@ -171,7 +176,7 @@ START_TEST(help)
     } asked[] = {{"--help", TEXT_DEMO},         {"-h", TEXT_DEMO},           {"help", TEXT_DEMO},     {"help help", TEXT_DEMO},
                  {"help train", TEXT_TRAIN},    {"train --help", TEXT_TRAIN}, {"eval -h", TEXT_EVAL},
                  {"predict --help", TEXT_PREDICT}, {"explain --help", TEXT_EXPLAIN},
-                 {"help neighbours", TEXT_NEIGHBOURS}};
+                 {"help neighbours", TEXT_NEIGHBOURS}, {"export-vectors -h", TEXT_EXPORT_VECTORS}};
     text_options o;
     char         text[5000];
 

@@ -15,6 +15,7 @@ enum {
     PREDICT = 1 << TEXT_PREDICT,
     EXPLAIN = 1 << TEXT_EXPLAIN,
     NEIGHBOURS = 1 << TEXT_NEIGHBOURS,
+    EXPORT = 1 << TEXT_EXPORT_VECTORS,
     SAME = 1 << 16
 };
 
@@ -58,10 +59,10 @@ typedef struct option {
 #define AT(field) offsetof(text_options, field)
 
 static const option table[] = {
-    {"--model", "PATH", WORD, AT(model), 0, 0, TRAIN | EVAL | PREDICT | EXPLAIN | NEIGHBOURS,
+    {"--model", "PATH", WORD, AT(model), 0, 0, TRAIN | EVAL | PREDICT | EXPLAIN | NEIGHBOURS | EXPORT,
      "the model file (default classify.safetensors)"},
     {"--test", "FILE", WORD, AT(test), 0, 0, TRAIN, "texts to report on at the end, held out from training"},
-    {"--dim", "N", WHOLE, AT(dim), 1, 65536, TRAIN | SAME, "numbers per token (default 16)"},
+    {"--dim", "N", WHOLE, AT(dim), 1, 65536, TRAIN | SAME, "numbers per token (default 16, or those of --vectors)"},
     {"--hidden", "N", WHOLE, AT(hidden), 0, 65536, TRAIN | SAME, "size of the hidden layer, 0: none (default 0)"},
     {"--epochs", "N", WHOLE, AT(epochs), 1, 1e6, TRAIN | SAME,
      "times that each text is seen (default: 5 to 25, more for fewer texts)"},
@@ -77,7 +78,10 @@ static const option table[] = {
     {"--buckets", "N", WHOLE, AT(settings.buckets), 1, TEXT_MAX_BUCKETS, TRAIN | SAME,
      "rows that n-grams and pieces share (default 200000)"},
     {"--min-count", "N", WHOLE, AT(min_count), 1, 1e15, TRAIN | SAME, "leave out tokens that are rarer (default 1)"},
-    {"--freeze-embedding", NULL, FLAG, AT(freeze), 0, 0, TRAIN | SAME, "leave the tokens' rows as random as they begin"},
+    {"--vectors", "FILE", WORD, AT(vectors), 0, 0, TRAIN | SAME,
+     "begin with the rows of FILE: fastText's .vec, word2vec's text or binary, GloVe's"},
+    {"--freeze-embedding", NULL, FLAG, AT(freeze), 0, 0, TRAIN | SAME,
+     "leave the tokens' rows as they begin: random, or those of --vectors"},
     {"--class-weights", "HOW", WEIGHTS, AT(balanced), 0, 0, TRAIN | SAME,
      "balanced: rare classes count as much as frequent ones; none (default balanced)"},
     {"--seed", "N", WHOLE, AT(seed), 0, 9e15, TRAIN | SAME, "the same seed gives the same model (default 1)"},
@@ -117,6 +121,7 @@ static const char *const command_names[] = {
     [TEXT_PREDICT] = "predict",
     [TEXT_EXPLAIN] = "explain",
     [TEXT_NEIGHBOURS] = "neighbours",
+    [TEXT_EXPORT_VECTORS] = "export-vectors",
     [TEXT_HELP] = "help",
 };
 
@@ -313,7 +318,10 @@ static bool check_files(const text_options *o, tn_error *err)
         return o->n_files == 1 ? true
                                : tn_fail(err, TN_EUSAGE, "eval: one file, please: classify eval --model M FILE");
     case TEXT_PREDICT:
-        return o->n_files < 2 ? true : tn_fail(err, TN_EUSAGE, "predict: one file at most: classify predict [FILE]");
+    case TEXT_EXPORT_VECTORS:
+        return o->n_files < 2 ? true
+                              : tn_fail(err, TN_EUSAGE, "%s: one file at most: classify %s [FILE]",
+                                        command_names[o->command], command_names[o->command]);
     case TEXT_EXPLAIN:
         return o->n_files ? true : tn_fail(err, TN_EUSAGE, "explain: no text: classify explain \"TEXT\"");
     case TEXT_NEIGHBOURS:
@@ -386,8 +394,10 @@ bool text_options_parse(text_options *o, int argc, char **argv, tn_error *err)
         return !err->code;
     }
     o->lr = 0;
+    o->dim = 0;
     if (!parse_words(o, argc, argv, err) || !check_checkpoint(o, err) || !check_predict(o, err)) return false;
     if (o->lr == 0) o->lr = default_lr(o);
+    if (!o->dim && !o->vectors) o->dim = defaults.dim;
     return true;
 }
 
@@ -409,6 +419,8 @@ static const char *value_of(const text_options *o, const option *op, char *room,
     const void *at = (const char *)o + op->place;
 
     switch (op->sort) {
+    case WORD:
+        return *(const char *const *)at ? *(const char *const *)at : "none";
     case WHOLE:
         snprintf(room, size, "%lld", (long long)*(const int64_t *)at);
         return room;
@@ -426,16 +438,20 @@ static const char *value_of(const text_options *o, const option *op, char *room,
     }
 }
 
+static bool add_word(text_buffer *to, const char *word, const char *end, tn_error *err)
+{
+    return text_buffer_add(to, word, strlen(word), err) && text_buffer_add(to, end, 1, err);
+}
+
 bool text_options_describe(const text_options *o, text_buffer *to, tn_error *err)
 {
-    char line[100], room[40];
+    char room[40];
     bool ok = true;
 
     for (int i = 0; ok && i < OPTIONS; i++)
-        if (table[i].commands & SAME) {
-            int n = snprintf(line, sizeof line, "%s %s\n", table[i].name, value_of(o, &table[i], room, sizeof room));
-            ok = text_buffer_add(to, line, (size_t)n, err);
-        }
+        if (table[i].commands & SAME)
+            ok = add_word(to, table[i].name, " ", err) &&
+                 add_word(to, value_of(o, &table[i], room, sizeof room), "\n", err);
     return ok;
 }
 
@@ -448,6 +464,7 @@ static const char *const intros[] = {
                   "       classify predict [options] [FILE]   label each line of FILE, or of the standard input\n"
                   "       classify explain [options] TEXT...  why a text has its label, token by token\n"
                   "       classify neighbours [options] WORD  the tokens whose embeddings are nearest to a word's\n"
+                  "       classify export-vectors [options] [FILE]   the tokens' rows, for other programs\n"
                   "       classify COMMAND --help             the options of a command\n"
                   "\n"
                   "Labelled texts: label<TAB>text, or fastText's __label__x text, or CSV with a header. UTF-8.\n"
@@ -469,6 +486,9 @@ static const char *const intros[] = {
     [TEXT_NEIGHBOURS] =
         "usage: classify neighbours [options] WORD\n"
         "Writes cosine<TAB>token for the tokens whose embeddings are nearest to the word's.\n\n",
+    [TEXT_EXPORT_VECTORS] =
+        "usage: classify export-vectors [options] [FILE]\n"
+        "Writes the row of each token of a model's vocabulary to FILE or the standard output, as fastText's .vec.\n\n",
 };
 
 void text_options_help(text_command about, FILE *to)

@@ -14,6 +14,7 @@ typedef enum text_command {
     TEXT_PREDICT,
     TEXT_EXPLAIN,
     TEXT_NEIGHBOURS,
+    TEXT_EXPORT_VECTORS,
     TEXT_HELP
 } text_command;
 
@@ -26,10 +27,12 @@ typedef struct text_options {
     int                 n_files;
     const char         *model, *test, *checkpoint; /* NULL: none is kept */
     const char         *match, *html;              /* NULL: all lines; no page */
+    const char         *vectors;                   /* NULL: rows begin random */
     text_reader_options reader;
     text_settings       settings;
     int64_t             min_count;
-    int64_t             dim, hidden, batch, seed;
+    int64_t             hidden, batch, seed;
+    int64_t             dim;    /* 0: that of the vectors */
     int64_t             epochs; /* 0: by the number of texts */
     int64_t             every;  /* steps from checkpoint to checkpoint */
     int64_t             column; /* of the texts, from 1; 0: each line is a text */

@@ -9,9 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool fail(text_output *o, const char *what)
+static bool fail(text_output *o)
 {
-    return tn_fail(o->err, TN_EIO, "cannot %s \"%s\": %s", what, o->path ? o->path : "standard output", strerror(errno));
+    if (!o->path) return tn_fail(o->err, TN_EIO, "cannot write to the standard output: %s", strerror(errno));
+    return tn_fail(o->err, TN_EIO, "cannot write \"%s\": %s", o->path, strerror(errno));
 }
 
 /* target.PID, which nobody else has. */
@@ -30,7 +31,7 @@ static bool open_temp(text_output *o, mode_t mode)
 
     if (fd >= 0) o->to = fdopen(fd, "w");
     if (o->to) return true;
-    fail(o, "write");
+    fail(o);
     if (fd >= 0) {
         close(fd);
         unlink(o->temp.s);
@@ -45,11 +46,12 @@ static bool open_path(text_output *o)
 
     if (there && !S_ISREG(about.st_mode)) {
         o->to = fopen(o->path, "w");
-        return o->to ? true : fail(o, "write");
+        return o->to ? true : fail(o);
     }
     o->target = there ? realpath(o->path, NULL) : strdup(o->path);
-    if (!o->target) return fail(o, "write");
-    return open_temp(o, there ? about.st_mode & 0777 : 0666) && (!there || !fchmod(fileno(o->to), about.st_mode & 07777));
+    if (!o->target) return fail(o);
+    if (!open_temp(o, there ? about.st_mode & 0777 : 0666)) return false;
+    return !there || fchmod(fileno(o->to), about.st_mode & 07777) == 0 || fail(o);
 }
 
 bool text_output_open(text_output *o, const char *path, tn_error *err)
@@ -67,14 +69,14 @@ bool text_output_open(text_output *o, const char *path, tn_error *err)
 /* The stream's bytes are with the system, those of a file on the disk. */
 static void flush(text_output *o)
 {
-    if (fflush(o->to) || ferror(o->to) || (o->temp.n && fsync(fileno(o->to)))) fail(o, "write");
-    if (o->path && fclose(o->to)) fail(o, "write");
+    if (fflush(o->to) || ferror(o->to) || (o->temp.n && fsync(fileno(o->to)))) fail(o);
+    if (o->path && fclose(o->to)) fail(o);
 }
 
 bool text_output_close(text_output *o)
 {
     if (o->to) flush(o);
-    if (o->temp.n && !o->err->code && rename(o->temp.s, o->target)) fail(o, "write");
+    if (o->temp.n && !o->err->code && rename(o->temp.s, o->target)) fail(o);
     if (o->temp.n && o->err->code) unlink(o->temp.s);
     free(o->target);
     text_buffer_free(&o->temp);

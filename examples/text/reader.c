@@ -44,7 +44,7 @@ const char *text_path_name(const char *path)
     return is_stdin(path) ? "standard input" : path;
 }
 
-static int open_file(const char *path, tn_error *err)
+int text_file_open(const char *path, tn_error *err)
 {
     int fd;
 
@@ -54,13 +54,12 @@ static int open_file(const char *path, tn_error *err)
     return fd;
 }
 
-static void close_file(const char *path, int fd)
+void text_file_close(const char *path, int fd)
 {
     if (!is_stdin(path)) close(fd);
 }
 
-/* Up to n bytes; 0 at the end, -1 after an error. */
-static ssize_t read_some(const char *path, int fd, char *to, size_t n, tn_error *err)
+ssize_t text_file_read(const char *path, int fd, char *to, size_t n, tn_error *err)
 {
     ssize_t got;
 
@@ -85,7 +84,7 @@ static bool read_to_end(const char *path, int fd, text_buffer *to, tn_error *err
     for (int64_t step = guess + 2;; step = 1 << 16) { /* room for its end and for the zero byte */
         ssize_t got;
         if (!text_reserve(&to->s, &to->room, to->n + step, 1, err)) return false;
-        got = read_some(path, fd, to->s + to->n, (size_t)(to->room - to->n - 1), err);
+        got = text_file_read(path, fd, to->s + to->n, (size_t)(to->room - to->n - 1), err);
         if (got > 0) to->n += got;
         to->s[to->n] = 0;
         if (got <= 0) return got == 0;
@@ -94,10 +93,10 @@ static bool read_to_end(const char *path, int fd, text_buffer *to, tn_error *err
 
 bool text_read_file(const char *path, text_buffer *to, tn_error *err)
 {
-    int  fd = open_file(path, err);
+    int  fd = text_file_open(path, err);
     bool ok = fd >= 0 && read_to_end(path, fd, to, err);
 
-    if (fd >= 0) close_file(path, fd);
+    if (fd >= 0) text_file_close(path, fd);
     if (ok) drop_mark(to);
     return ok;
 }
@@ -405,13 +404,13 @@ enum { READ_SIZE = 1 << 16 };
 bool text_lines_open(text_lines *l, const char *path, tn_error *err)
 {
     *l = (text_lines){.path = path, .err = err};
-    l->fd = open_file(path, err);
+    l->fd = text_file_open(path, err);
     return l->fd >= 0;
 }
 
 void text_lines_close(text_lines *l)
 {
-    close_file(l->path, l->fd);
+    text_file_close(l->path, l->fd);
     free(l->buffer);
     *l = (text_lines){.fd = -1};
 }
@@ -465,7 +464,7 @@ static bool fill(text_lines *l)
     l->begin = 0;
     l->end = left;
     if (!text_reserve(&l->buffer, &l->room, left + READ_SIZE, 1, l->err)) return false;
-    got = read_some(l->path, l->fd, l->buffer + left, (size_t)(l->room - left), l->err);
+    got = text_file_read(l->path, l->fd, l->buffer + left, (size_t)(l->room - left), l->err);
     if (got > 0) l->end += got;
     l->finished = got == 0;
     return got >= 0;

@@ -2,6 +2,8 @@
 #ifndef TEXT_READER_H
 #define TEXT_READER_H
 
+#include <sys/types.h>
+
 #include "memory.h"
 
 typedef enum text_format { TEXT_AUTO, TEXT_TSV, TEXT_FASTTEXT, TEXT_CSV } text_format;
@@ -45,6 +47,12 @@ bool text_reader_parse(text_reader *r, text_span bytes, const char *path, text_r
  * UTF-8 (byte too). */
 bool text_reader_next(text_reader *r, text_record *record);
 void text_reader_close(text_reader *r);
+
+/* A file's descriptor ("-": the standard input), -1 after an io error; up to n of its bytes: 0 at the end, -1 after an io
+ * error. */
+int     text_file_open(const char *path, tn_error *err);
+ssize_t text_file_read(const char *path, int fd, char *to, size_t n, tn_error *err);
+void    text_file_close(const char *path, int fd);
 
 /* Reads path ("-": the standard input) to its end, without a byte order mark. */
 bool text_read_file(const char *path, text_buffer *to, tn_error *err);

@@ -10,6 +10,7 @@
 #include "checkpoint.h"
 #include "progress.h"
 #include "signals.h"
+#include "vectors.h"
 
 static optim *new_optim(tn_params *ps, text_rule rule, double lr)
 {
@@ -220,7 +221,29 @@ static int64_t epochs_for(int64_t texts)
     return epochs < 5 ? 5 : epochs > 25 ? 25 : epochs;
 }
 
-bool text_train(text_program *p, text_data *data, text_data *test)
+/* dim is as --vectors has it; a --dim that was given must be the same. */
+static bool open_vectors(text_options *o, text_vectors *v, tn_error *err)
+{
+    if (!o->vectors) return true;
+    if (!text_vectors_open(v, o->vectors, err)) return false;
+    if (o->dim && o->dim != v->dim)
+        return tn_fail(err, TN_EUSAGE, "%s has %lld numbers for each token, but --dim is %lld: leave --dim out",
+                       o->vectors, (long long)v->dim, (long long)o->dim);
+    o->dim = v->dim;
+    return true;
+}
+
+static bool fill_rows(text_program *p, text_vectors *v)
+{
+    text_coverage coverage;
+
+    if (!p->options.vectors) return true;
+    if (!text_vectors_fill(v, &p->text.encoder, p->model.words.weight, &coverage)) return false;
+    if (!p->options.quiet) text_coverage_print(&coverage, p->options.vectors, stderr);
+    return true;
+}
+
+static bool read_texts(text_program *p, text_data *data, text_data *test)
 {
     text_options *o = &p->options;
     char *const   tests[] = {(char *)o->test};
@@ -232,5 +255,14 @@ bool text_train(text_program *p, text_data *data, text_data *test)
     if (!o->quiet)
         fprintf(stderr, "%lld texts, %lld ids of %lld, %d labels\n", (long long)data->n, (long long)data->ids.n,
                 (long long)text_encoder_rows(&p->text.encoder), (int)p->text.classes);
-    return build(p) && train_model(p, data);
+    return true;
+}
+
+bool text_train(text_program *p, text_data *data, text_data *test)
+{
+    text_vectors v = {0};
+    bool         ok = open_vectors(&p->options, &v, p->err) && read_texts(p, data, test) && build(p) && fill_rows(p, &v);
+
+    text_vectors_close(&v);
+    return ok && train_model(p, data);
 }
