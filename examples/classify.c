@@ -11,6 +11,7 @@
 #include "text/output.h"
 #include "text/predict.h"
 #include "text/train.h"
+#include "text/tune.h"
 #include "text/vectors.h"
 
 /* ---- commands -------------------------------------------------------------------------------------------------- */
@@ -122,6 +123,8 @@ static bool run(text_program *p)
         return neighbours_command(p);
     case TEXT_EXPORT_VECTORS:
         return export_command(p);
+    case TEXT_TUNE:
+        return text_tune(p);
     case TEXT_HELP:
         text_options_help(p->options.about, stdout);
         return true;

@@ -3,6 +3,7 @@
 
 #include "examples/text/options.h"
 #include "examples/text/progress.h"
+#include "examples/text/tune.h"
 
 enum { MOST = 48 };
 
@@ -63,6 +64,12 @@ START_TEST(all_options)
     ck_assert(parse("explain --html f a b", &o) && o.command == TEXT_EXPLAIN && o.n_files == 2 && strcmp(o.html, "f") == 0);
     ck_assert(parse("neighbours a", &o) && o.command == TEXT_NEIGHBOURS && o.top == 10);
     ck_assert(parse("neighbours a -n 3", &o) && o.top == 3 && parse("neighbours a --top=4", &o) && o.top == 4);
+    ck_assert(parse("tune x --dim 8 --seed 3 --model m --format tsv", &o) && o.budget == 60 && o.trials == 0 && o.dim == 8);
+    ck_assert(parse("tune x --budget 90", &o) && o.budget == 90 && o.command == TEXT_TUNE);
+    ck_assert(parse("tune x --budget 90s", &o) && o.budget == 90);
+    ck_assert(parse("tune x --budget=5m", &o) && o.budget == 300);
+    ck_assert(parse("tune x --budget 1h", &o) && o.budget == 3600);
+    ck_assert(parse("tune x --trials 7", &o) && o.budget == 0 && o.trials == 7);
     for (const char **rule = (const char *[]){"sgd", "adam", "adamw", "adagrad", "rmsprop", "sparse_adam", NULL}; *rule; rule++) {
         char line[60];
         snprintf(line, sizeof line, "train x --optimizer %s", *rule);
@@ -74,8 +81,8 @@ END_TEST
 
 static const char *const wrong[][2] = {
     {"trian", "unknown command trian: did you mean train?"},
-    {"fly", "unknown command fly: there are train, eval, predict, explain, neighbours and export-vectors"},
-    {"--seed 3", "--seed: first comes a command; there are train, eval, predict, explain, neighbours and export-vectors"},
+    {"fly", "unknown command fly: there are train, eval, predict, explain, neighbours, export-vectors and tune"},
+    {"--seed 3", "--seed: first comes a command; there are train, eval, predict, explain, neighbours, export-vectors and tune"},
     {"train", "train: no file to learn from: classify train FILE..."},
     {"train --dim 8", "train: no file to learn from: classify train FILE..."},
     {"eval", "eval: one file, please: classify eval --model M FILE"},
@@ -118,7 +125,19 @@ static const char *const wrong[][2] = {
     {"predict --column 0", "--column 0: it must be a whole number from 1 to 1000000"},
     {"predict --column 1 --format fasttext", "--format fasttext: predict reads tsv or csv, or texts a line"},
     {"predict --format csv", "--format: which column? --column N names it"},
-    {"help fly", "unknown command fly: there are train, eval, predict, explain, neighbours and export-vectors"},
+    {"tune", "tune: no file to learn from: classify tune FILE..."},
+    {"tune x --budget 1d", "--budget 1d: it must be seconds, as 90 or 90s, or 5m, or 1h"},
+    {"tune x --budget 0", "--budget 0: it must be seconds, as 90 or 90s, or 5m, or 1h"},
+    {"tune x --budget -5", "--budget -5: it must be seconds, as 90 or 90s, or 5m, or 1h"},
+    {"tune x --budget h", "--budget h: it must be seconds, as 90 or 90s, or 5m, or 1h"},
+    {"tune x --budget 1.5h", "--budget 1.5h: it must be seconds, as 90 or 90s, or 5m, or 1h"},
+    {"tune x --budget 999999h", "--budget 999999h: it must be seconds, as 90 or 90s, or 5m, or 1h"},
+    {"tune x --budget 99999999999999999999", "--budget 99999999999999999999: it must be seconds, as 90 or 90s, or 5m, or 1h"},
+    {"tune x --trials 0", "--trials 0: it must be a whole number from 1 to 1000000"},
+    {"tune x --trials 3 --budget 5", "--trials instead of --budget, or --budget instead of --trials: not both"},
+    {"tune x --checkpoint c", "--checkpoint is an option of classify train"},
+    {"train x --trials 3", "--trials is an option of classify tune"},
+    {"help fly", "unknown command fly: there are train, eval, predict, explain, neighbours, export-vectors and tune"},
 };
 
 START_TEST(wrong_command_lines)
@@ -156,6 +175,46 @@ START_TEST(description)
 }
 END_TEST
 
+/* What was given, as it can be given again: not the files, and nothing that is tune's alone. */
+START_TEST(as_words)
+{
+    text_options o, base;
+    text_buffer  b = {0};
+
+    ck_assert(parse("tune x --lr 0.10000000000000002 --trials 3 --freeze-embedding --model m's --utf8 replace --format csv", &o));
+    ck_assert(text_options_words(&o, NULL, &b, &err));
+    ck_assert_str_eq(b.s, " --model 'm'\\''s' --lr 0.10000000000000002 --freeze-embedding --format csv --utf8 replace");
+    base = o;
+    ck_assert(text_options_set(&o, "--dim", "8", &err) && o.dim == 8);
+    b.n = 0;
+    ck_assert(text_options_words(&o, &base, &b, &err));
+    ck_assert_str_eq(b.s, " --dim 8");
+    ck_assert(text_options_set(&o, "--batch", "64", &err) && o.lr == 0.10000000000000002);
+    ck_assert(parse("tune x", &o) && text_options_set(&o, "--batch", "64", &err) && o.lr == 64 * 0.03);
+    ck_no_error();
+    ck_assert(!text_options_set(&o, "--dim", "x", &err));
+    ck_error(TN_EUSAGE, "--dim x: it must be a whole number from 1 to 65536");
+    ck_assert(!text_options_set(&o, "--json", "x", &err));
+    ck_error(TN_EUSAGE, "--json is an option of classify eval");
+    text_buffer_free(&b);
+}
+END_TEST
+
+/* All that tune tries is what train takes. */
+START_TEST(what_is_tried)
+{
+    text_options o;
+
+    ck_assert(parse("tune x", &o));
+    for (const text_choice *c = text_tune_space; c->option; c++) {
+        ck_assert_str_eq(c->values[0], "");
+        for (int i = 1; i < 8 && c->values[i]; i++) ck_assert(text_options_set(&o, c->option, c->values[i], &err));
+        ck_assert(text_options_given(&o, c->option));
+    }
+    ck_no_error();
+}
+END_TEST
+
 static void print_help(text_command about, char *text, size_t size)
 {
     FILE  *f = tmpfile();
@@ -176,7 +235,7 @@ START_TEST(help)
     } asked[] = {{"--help", TEXT_DEMO},         {"-h", TEXT_DEMO},           {"help", TEXT_DEMO},     {"help help", TEXT_DEMO},
                  {"help train", TEXT_TRAIN},    {"train --help", TEXT_TRAIN}, {"eval -h", TEXT_EVAL},
                  {"predict --help", TEXT_PREDICT}, {"explain --help", TEXT_EXPLAIN},
-                 {"help neighbours", TEXT_NEIGHBOURS}, {"export-vectors -h", TEXT_EXPORT_VECTORS}};
+                 {"help neighbours", TEXT_NEIGHBOURS}, {"export-vectors -h", TEXT_EXPORT_VECTORS}, {"tune -h", TEXT_TUNE}};
     text_options o;
     char         text[5000];
 
@@ -185,7 +244,7 @@ START_TEST(help)
         ck_assert(o.command == TEXT_HELP && o.about == asked[i].about);
         print_help(o.about, text, sizeof text);
         ck_assert_int_eq(strncmp(text, "usage: classify", 15), 0);
-        ck_assert_int_eq(strstr(text, "--epochs N") != NULL, o.about == TEXT_TRAIN);
+        ck_assert_int_eq(strstr(text, "--epochs N") != NULL, o.about == TEXT_TRAIN || o.about == TEXT_TUNE);
         ck_assert_int_eq(strstr(text, "--json") != NULL, o.about == TEXT_EVAL || o.about == TEXT_PREDICT);
         for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) ck_assert_int_le(strlen(line), 118);
     }
@@ -237,6 +296,8 @@ static void add(TCase *c)
     tcase_add_test(c, all_options);
     tcase_add_loop_test(c, wrong_command_lines, 0, sizeof wrong / sizeof *wrong);
     tcase_add_test(c, description);
+    tcase_add_test(c, as_words);
+    tcase_add_test(c, what_is_tried);
     tcase_add_test(c, help);
     tcase_add_test(c, nearest_word);
     tcase_add_test(c, progress_lines);

@@ -100,6 +100,56 @@ bool text_corpus_sort_labels(text_corpus *c, text_vocabulary *names, tn_error *e
     return ok;
 }
 
+/* How many texts of each label are to go. */
+static void set_quotas(const text_corpus *c, double share, int64_t labels, int64_t *quota)
+{
+    for (int64_t i = 0; i < labels; i++) quota[i] = 0;
+    for (int64_t i = 0; i < c->n; i++) quota[c->labels[i]]++;
+    for (int64_t i = 0; i < labels; i++) {
+        int64_t goes = (int64_t)(share * (double)quota[i] + 0.5);
+        quota[i] = goes < quota[i] ? goes : quota[i] - 1;
+    }
+}
+
+/* Those that go are the first ones of their label in a random order; both parts stay in the order of the files. */
+static bool move(text_corpus *c, const int32_t *order, int64_t *quota, bool *goes, text_corpus *part, tn_error *err)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < c->n; i++) goes[order[i]] = quota[c->labels[order[i]]]-- > 0;
+    for (int64_t i = 0; i < c->n; i++) {
+        text_corpus *to = goes[i] ? part : c;
+        int64_t      k = goes[i] ? part->n : n;
+        if (goes[i] && (!text_reserve(&part->texts, &part->texts_room, k + 1, sizeof *part->texts, err) ||
+                        !text_reserve(&part->labels, &part->labels_room, k + 1, sizeof *part->labels, err)))
+            return false;
+        to->texts[k] = c->texts[i];
+        to->labels[k] = c->labels[i];
+        *(goes[i] ? &part->n : &n) += 1;
+    }
+    c->n = n;
+    return true;
+}
+
+bool text_corpus_split(text_corpus *c, double share, int64_t labels, tn_rng rng, text_corpus *part, tn_error *err)
+{
+    int32_t *order = malloc((size_t)c->n * sizeof *order + 1);
+    int64_t *quota = malloc((size_t)labels * sizeof *quota + 1);
+    bool    *goes = malloc((size_t)c->n * sizeof *goes + 1);
+    bool     ok = order && quota && goes;
+
+    if (ok) {
+        tn_rng_shuffle(rng, c->n, order);
+        set_quotas(c, share, labels, quota);
+        ok = move(c, order, quota, goes, part, err);
+    } else
+        tn_fail(err, TN_EMEMORY, "out of memory: no room for the order of %lld texts", (long long)c->n);
+    free(order);
+    free(quota);
+    free(goes);
+    return ok;
+}
+
 bool text_corpus_learn(const text_corpus *c, text_encoder *e, int64_t min_count, tn_error *err)
 {
     text_tokens tokens = {0};

@@ -28,6 +28,9 @@ void text_corpus_free(text_corpus *c);
 /* Numbers the labels anew, in the order of their bytes: the order of the files then does not show in the model. */
 bool text_corpus_sort_labels(text_corpus *c, text_vocabulary *names, tn_error *err);
 
+/* Moves this share of the texts of each label, drawn by rng, to part, which borrows them; no label loses all. */
+bool text_corpus_split(text_corpus *c, double share, int64_t labels, tn_rng rng, text_corpus *part, tn_error *err);
+
 /* The encoder's vocabulary from all texts: the tokens that occur min_count times or more. */
 bool text_corpus_learn(const text_corpus *c, text_encoder *e, int64_t min_count, tn_error *err);
 

@@ -16,13 +16,14 @@ enum {
     EXPLAIN = 1 << TEXT_EXPLAIN,
     NEIGHBOURS = 1 << TEXT_NEIGHBOURS,
     EXPORT = 1 << TEXT_EXPORT_VECTORS,
+    TUNE = 1 << TEXT_TUNE, /* and all of SAME */
     SAME = 1 << 16
 };
 
 /* The rules' names, and the learning rate that each begins with here. For sgd it is per text of a batch: a batch's
  * gradient is a mean, so twice as large a batch takes twice as large a step; but no more than LARGE_BATCH texts' worth,
  * beyond which such steps do not learn but jump. */
-enum { LARGE_BATCH = 128, EVERY = 1000 };
+enum { LARGE_BATCH = 128, EVERY = 1000, BUDGET = 60 };
 static const struct rule {
     const char *name;
     double      lr;
@@ -45,7 +46,7 @@ static const text_options defaults = {
 
 /* ---- the table ------------------------------------------------------------------------------------------------- */
 
-typedef enum sort { FLAG, WORD, WHOLE, NUMBER, FORMAT, KIND, RULE, POLICY, WEIGHTS } sort;
+typedef enum sort { FLAG, WORD, WHOLE, NUMBER, FORMAT, KIND, RULE, POLICY, WEIGHTS, SPAN } sort;
 
 typedef struct option {
     const char *name, *argument;
@@ -59,7 +60,7 @@ typedef struct option {
 #define AT(field) offsetof(text_options, field)
 
 static const option table[] = {
-    {"--model", "PATH", WORD, AT(model), 0, 0, TRAIN | EVAL | PREDICT | EXPLAIN | NEIGHBOURS | EXPORT,
+    {"--model", "PATH", WORD, AT(model), 0, 0, TRAIN | EVAL | PREDICT | EXPLAIN | NEIGHBOURS | EXPORT | TUNE,
      "the model file (default classify.safetensors)"},
     {"--test", "FILE", WORD, AT(test), 0, 0, TRAIN, "texts to report on at the end, held out from training"},
     {"--dim", "N", WHOLE, AT(dim), 1, 65536, TRAIN | SAME, "numbers per token (default 16, or those of --vectors)"},
@@ -85,6 +86,8 @@ static const option table[] = {
     {"--class-weights", "HOW", WEIGHTS, AT(balanced), 0, 0, TRAIN | SAME,
      "balanced: rare classes count as much as frequent ones; none (default balanced)"},
     {"--seed", "N", WHOLE, AT(seed), 0, 9e15, TRAIN | SAME, "the same seed gives the same model (default 1)"},
+    {"--budget", "TIME", SPAN, AT(budget), 1, 1e6, TUNE, "how long to search: 90 or 90s, 5m, 1h (default 60s)"},
+    {"--trials", "N", WHOLE, AT(trials), 1, 1e6, TUNE, "how many to try, however long it takes, instead of --budget"},
     {"--checkpoint", "FILE", WORD, AT(checkpoint), 0, 0, TRAIN,
      "keep in FILE what a training that was stopped goes on from"},
     {"--checkpoint-every", "N", WHOLE, AT(every), 1, 1e15, TRAIN, "steps from one checkpoint to the next (default 1000)"},
@@ -103,16 +106,17 @@ static const option table[] = {
     {"--html", "FILE", WORD, AT(html), 0, 0, EXPLAIN, "a page that a browser opens, instead of columns"},
     {"-n", "N", WHOLE, AT(top), 1, 1e9, NEIGHBOURS, "how many (default 10)"},
     {"--top", "N", WHOLE, AT(top), 1, 1e9, NEIGHBOURS, "the same"},
-    {"--format", "NAME", FORMAT, AT(reader.format), 0, 0, TRAIN | EVAL | PREDICT,
+    {"--format", "NAME", FORMAT, AT(reader.format), 0, 0, TRAIN | EVAL | PREDICT | TUNE,
      "tsv, fasttext, csv or auto: found out (default auto)"},
-    {"--text-column", "NAME", WORD, AT(reader.text_column), 0, 0, TRAIN | EVAL,
+    {"--text-column", "NAME", WORD, AT(reader.text_column), 0, 0, TRAIN | EVAL | TUNE,
      "CSV: the texts' column (default text)"},
-    {"--label-column", "NAME", WORD, AT(reader.label_column), 0, 0, TRAIN | EVAL,
+    {"--label-column", "NAME", WORD, AT(reader.label_column), 0, 0, TRAIN | EVAL | TUNE,
      "CSV: the labels' column (default label)"},
-    {"--utf8", "POLICY", POLICY, AT(reader.replace), 0, 0, TRAIN | EVAL,
+    {"--utf8", "POLICY", POLICY, AT(reader.replace), 0, 0, TRAIN | EVAL | TUNE,
      "bytes that are not UTF-8: error, or replace (default error)"},
 };
 enum { OPTIONS = sizeof table / sizeof *table };
+_Static_assert(OPTIONS <= 64, "text_options.given has a bit for each");
 
 static const char *const command_names[] = {
     [TEXT_DEMO] = "",
@@ -122,6 +126,7 @@ static const char *const command_names[] = {
     [TEXT_EXPLAIN] = "explain",
     [TEXT_NEIGHBOURS] = "neighbours",
     [TEXT_EXPORT_VECTORS] = "export-vectors",
+    [TEXT_TUNE] = "tune",
     [TEXT_HELP] = "help",
 };
 
@@ -191,6 +196,17 @@ static bool set_number(const option *op, const char *value, void *to, tn_error *
     return true;
 }
 
+/* Seconds, minutes or hours. */
+static bool set_span(const option *op, const char *value, int64_t *to, tn_error *err)
+{
+    size_t  n = strspn(value, "0123456789");
+    int64_t unit = !value[n] || strcmp(value + n, "s") == 0 ? 1 : strcmp(value + n, "m") == 0 ? 60 : 3600;
+
+    *to = n > 0 && n < 8 ? strtoll(value, NULL, 10) * unit : 0;
+    if ((unit < 3600 || strcmp(value + n, "h") == 0) && (double)*to >= op->low && (double)*to <= op->high) return true;
+    return refuse(op->name, value, "it must be seconds, as 90 or 90s, or 5m, or 1h", err);
+}
+
 static bool set_rule(const option *op, const char *value, text_rule *to, tn_error *err)
 {
     for (int i = 0; i < (int)(sizeof rules / sizeof *rules); i++)
@@ -233,16 +249,23 @@ static bool set(text_options *o, const option *op, const char *value, tn_error *
         return set_either(op, value, "error", "replace", to, err);
     case WEIGHTS:
         return set_either(op, value, "none", "balanced", to, err);
+    case SPAN:
+        return set_span(op, value, to, err);
     }
     return false;
 }
 
 /* ---- the command line ------------------------------------------------------------------------------------------ */
 
+static bool belongs(const option *op, unsigned commands)
+{
+    return op->commands & (commands & TUNE ? commands | SAME : commands);
+}
+
 static const option *find(unsigned commands, const char *typed, int n)
 {
     for (int i = 0; i < OPTIONS; i++)
-        if (table[i].commands & commands && strncmp(typed, table[i].name, (size_t)n) == 0 && !table[i].name[n])
+        if (belongs(&table[i], commands) && strncmp(typed, table[i].name, (size_t)n) == 0 && !table[i].name[n])
             return &table[i];
     return NULL;
 }
@@ -253,7 +276,7 @@ static bool unknown_option(text_command command, const char *typed, int n, tn_er
     char        name[64];
 
     snprintf(name, sizeof name, "%.*s", n > 60 ? 60 : n, typed);
-    for (int i = 0; i < OPTIONS; i++) words[i + 1] = table[i].commands & 1u << command ? table[i].name : "--help";
+    for (int i = 0; i < OPTIONS; i++) words[i + 1] = belongs(&table[i], 1u << command) ? table[i].name : "--help";
     for (int i = TEXT_TRAIN; i < TEXT_HELP; i++)
         if (find(1u << i, typed, n)) return tn_fail(err, TN_EUSAGE, "%s is an option of classify %s", name, command_names[i]);
     near = text_nearest(name, OPTIONS + 1, words);
@@ -274,6 +297,7 @@ static bool parse_option(text_options *o, int argc, char **argv, int *i, tn_erro
     if (op->sort != FLAG && !value && ++*i < argc) value = argv[*i];
     if (op->sort != FLAG && !value)
         return tn_fail(err, TN_EUSAGE, "%s: a value is missing: %s %s", op->name, op->name, op->argument);
+    o->given |= UINT64_C(1) << (op - table);
     return set(o, op, value, err);
 }
 
@@ -311,17 +335,20 @@ static bool find_command(text_options *o, const char *word, tn_error *err)
 
 static bool check_files(const text_options *o, tn_error *err)
 {
+    const char *name = command_names[o->command];
+
     switch (o->command) {
     case TEXT_TRAIN:
-        return o->n_files ? true : tn_fail(err, TN_EUSAGE, "train: no file to learn from: classify train FILE...");
+    case TEXT_TUNE:
+        return o->n_files ? true
+                          : tn_fail(err, TN_EUSAGE, "%s: no file to learn from: classify %s FILE...", name, name);
     case TEXT_EVAL:
         return o->n_files == 1 ? true
                                : tn_fail(err, TN_EUSAGE, "eval: one file, please: classify eval --model M FILE");
     case TEXT_PREDICT:
     case TEXT_EXPORT_VECTORS:
         return o->n_files < 2 ? true
-                              : tn_fail(err, TN_EUSAGE, "%s: one file at most: classify %s [FILE]",
-                                        command_names[o->command], command_names[o->command]);
+                              : tn_fail(err, TN_EUSAGE, "%s: one file at most: classify %s [FILE]", name, name);
     case TEXT_EXPLAIN:
         return o->n_files ? true : tn_fail(err, TN_EUSAGE, "explain: no text: classify explain \"TEXT\"");
     case TEXT_NEIGHBOURS:
@@ -346,6 +373,14 @@ static bool check_predict(const text_options *o, tn_error *err)
     if (o->reader.format == TEXT_FASTTEXT)
         return tn_fail(err, TN_EUSAGE, "--format fasttext: predict reads tsv or csv, or texts a line");
     if (o->reader.format && !o->column) return tn_fail(err, TN_EUSAGE, "--format: which column? --column N names it");
+    return true;
+}
+
+static bool check_budget(text_options *o, tn_error *err)
+{
+    if (o->budget && o->trials)
+        return tn_fail(err, TN_EUSAGE, "--trials instead of --budget, or --budget instead of --trials: not both");
+    if (!o->trials && !o->budget) o->budget = BUDGET;
     return true;
 }
 
@@ -380,6 +415,7 @@ static double default_lr(const text_options *o)
 bool text_options_parse(text_options *o, int argc, char **argv, tn_error *err)
 {
     *o = defaults;
+    o->program = argv[0];
     o->lr = default_lr(o);
     if (argc < 2) return true;
     if (is_help(argv[1])) {
@@ -395,9 +431,27 @@ bool text_options_parse(text_options *o, int argc, char **argv, tn_error *err)
     }
     o->lr = 0;
     o->dim = 0;
-    if (!parse_words(o, argc, argv, err) || !check_checkpoint(o, err) || !check_predict(o, err)) return false;
+    if (!parse_words(o, argc, argv, err) || !check_checkpoint(o, err) || !check_predict(o, err) || !check_budget(o, err)) return false;
     if (o->lr == 0) o->lr = default_lr(o);
     if (!o->dim && !o->vectors) o->dim = defaults.dim;
+    return true;
+}
+
+bool text_options_given(const text_options *o, const char *name)
+{
+    const option *op = find(~0u, name, (int)strlen(name));
+
+    return o->given >> (op - table) & 1;
+}
+
+bool text_options_set(text_options *o, const char *name, const char *value, tn_error *err)
+{
+    const option *op = find(1u << o->command, name, (int)strlen(name));
+
+    if (!op) return unknown_option(o->command, name, (int)strlen(name), err);
+    if (!set(o, op, value, err)) return false;
+    o->given |= UINT64_C(1) << (op - table);
+    if (!text_options_given(o, "--lr")) o->lr = default_lr(o);
     return true;
 }
 
@@ -433,6 +487,10 @@ static const char *value_of(const text_options *o, const option *op, char *room,
         return rules[*(const text_rule *)at].name;
     case WEIGHTS:
         return *(const bool *)at ? "balanced" : "none";
+    case FORMAT:
+        return text_format_name(*(const text_format *)at);
+    case POLICY:
+        return *(const bool *)at ? "replace" : "error";
     default:
         return *(const bool *)at ? "yes" : "no";
     }
@@ -455,6 +513,34 @@ bool text_options_describe(const text_options *o, text_buffer *to, tn_error *err
     return ok;
 }
 
+/* ---- as a command line ------------------------------------------------------------------------------------------ */
+
+bool text_options_quote(const char *word, text_buffer *to, tn_error *err)
+{
+    bool plain = *word && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./=+:,@%-")] == 0;
+    bool ok = plain ? text_buffer_add(to, word, strlen(word), err) : text_buffer_add(to, "'", 1, err);
+
+    for (; ok && !plain && *word; word++)
+        ok = *word == '\'' ? text_buffer_add(to, "'\\''", 4, err) : text_buffer_add(to, word, 1, err);
+    return ok && (plain || text_buffer_add(to, "'", 1, err));
+}
+
+bool text_options_words(const text_options *o, const text_options *but, text_buffer *to, tn_error *err)
+{
+    const uint64_t which = o->given & ~(but ? but->given : 0);
+    char           room[40];
+    bool           ok = text_buffer_add(to, "", 0, err);
+
+    for (int i = 0; ok && i < OPTIONS; i++)
+        if (which >> i & 1 && table[i].commands & TRAIN) {
+            ok = text_buffer_add(to, " ", 1, err) && text_buffer_add(to, table[i].name, strlen(table[i].name), err);
+            if (table[i].sort != FLAG)
+                ok = ok && text_buffer_add(to, " ", 1, err) &&
+                     text_options_quote(value_of(o, &table[i], room, sizeof room), to, err);
+        }
+    return ok;
+}
+
 /* ---- help ------------------------------------------------------------------------------------------------------ */
 
 static const char *const intros[] = {
@@ -465,6 +551,7 @@ static const char *const intros[] = {
                   "       classify explain [options] TEXT...  why a text has its label, token by token\n"
                   "       classify neighbours [options] WORD  the tokens whose embeddings are nearest to a word's\n"
                   "       classify export-vectors [options] [FILE]   the tokens' rows, for other programs\n"
+                  "       classify tune [options] FILE...     search for the options that train these texts best\n"
                   "       classify COMMAND --help             the options of a command\n"
                   "\n"
                   "Labelled texts: label<TAB>text, or fastText's __label__x text, or CSV with a header. UTF-8.\n"
@@ -486,6 +573,10 @@ static const char *const intros[] = {
     [TEXT_NEIGHBOURS] =
         "usage: classify neighbours [options] WORD\n"
         "Writes cosine<TAB>token for the tokens whose embeddings are nearest to the word's.\n\n",
+    [TEXT_TUNE] =
+        "usage: classify tune [options] FILE...\n"
+        "Tries options of train on texts that it holds out, and ends with the command line of the best it found.\n"
+        "Options that are given stay as they are.\n\n",
     [TEXT_EXPORT_VECTORS] =
         "usage: classify export-vectors [options] [FILE]\n"
         "Writes the row of each token of a model's vocabulary to FILE or the standard output, as fastText's .vec.\n\n",
@@ -496,7 +587,7 @@ void text_options_help(text_command about, FILE *to)
     fputs(intros[about], to);
     if (about == TEXT_DEMO) return;
     for (int i = 0; i < OPTIONS; i++)
-        if (table[i].commands & 1u << about) {
+        if (belongs(&table[i], 1u << about)) {
             int n = fprintf(to, "  %s %s", table[i].name, table[i].argument ? table[i].argument : "");
             fprintf(to, "%*s%s\n", n < 25 ? 25 - n : 1, "", table[i].help);
         }

@@ -15,12 +15,15 @@ typedef enum text_command {
     TEXT_EXPLAIN,
     TEXT_NEIGHBOURS,
     TEXT_EXPORT_VECTORS,
+    TEXT_TUNE,
     TEXT_HELP
 } text_command;
 
 typedef enum text_rule { TEXT_SGD, TEXT_ADAM, TEXT_ADAMW, TEXT_ADAGRAD, TEXT_RMSPROP, TEXT_SPARSE_ADAM } text_rule;
 
 typedef struct text_options {
+    const char         *program; /* as it was called */
+    uint64_t            given;   /* a bit for each option of the table that was */
     text_command        command;
     text_command        about; /* TEXT_HELP: the command that it is about, TEXT_DEMO for the program */
     char *const        *files;
@@ -37,6 +40,8 @@ typedef struct text_options {
     int64_t             every;  /* steps from checkpoint to checkpoint */
     int64_t             column; /* of the texts, from 1; 0: each line is a text */
     int64_t             top;
+    int64_t             budget; /* seconds; 0: trials count */
+    int64_t             trials;
     double              lr;
     text_rule           rule;
     bool                freeze, balanced, quiet, json, resume, explain, words;
@@ -48,6 +53,16 @@ bool text_options_parse(text_options *o, int argc, char **argv, tn_error *err);
 
 /* Adds the options that decide the model, a line each ("--dim 16"): a training that goes on must have the same. */
 bool text_options_describe(const text_options *o, text_buffer *to, tn_error *err);
+
+bool text_options_given(const text_options *o, const char *name); /* name: one of the table's */
+
+/* As if name had been given with this value, in a command line that has been read. Usage errors as there. */
+bool text_options_set(text_options *o, const char *name, const char *value, tn_error *err);
+
+/* Adds the options of train that were given, but for those that were given in `but` (NULL: none), as words of a command
+ * line (" --dim 8"); a word as a shell would take it. */
+bool text_options_words(const text_options *o, const text_options *but, text_buffer *to, tn_error *err);
+bool text_options_quote(const char *word, text_buffer *to, tn_error *err);
 
 void text_options_help(text_command about, FILE *to);
 

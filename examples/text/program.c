@@ -83,8 +83,7 @@ bool text_program_read(text_program *p, int n, char *const *paths, bool learn, t
     return ok;
 }
 
-/* What the model says about each text of data, beside what is true. */
-static bool evaluate(text_program *p, text_data *data, text_metrics *metrics)
+bool text_program_evaluate(text_program *p, text_data *data, text_metrics *metrics)
 {
     enum { SIZE = 256 };
     tn_tape *t = tn_tape_new(0, 0, p->err);
@@ -122,7 +121,7 @@ bool text_program_report(text_program *p, text_data *data)
     bool         ok = text_metrics_init(&metrics, &p->text.labels, p->err);
 
     warn_of_unknown(p, data);
-    ok = ok && evaluate(p, data, &metrics);
+    ok = ok && text_program_evaluate(p, data, &metrics);
     if (ok && p->options.json)
         text_metrics_json(&metrics, stdout);
     else if (ok)

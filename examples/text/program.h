@@ -26,6 +26,9 @@ bool text_program_load(text_program *p);
  * error how much was no UTF-8. Errors: those of text_corpus_read. */
 bool text_program_read(text_program *p, int n, char *const *paths, bool learn, text_data *data);
 
+/* What the model says about each text of data, beside what is true. */
+bool text_program_evaluate(text_program *p, text_data *data, text_metrics *metrics);
+
 /* What the model says about each text of data, beside what is true, as the options want it: a table or JSON. */
 bool text_program_report(text_program *p, text_data *data);
 

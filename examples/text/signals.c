@@ -1,4 +1,4 @@
-/* signals.c: SIGINT and SIGTERM as a wish to stop. */
+/* signals.c: SIGINT, SIGTERM and SIGALRM as a wish to stop. */
 #include "signals.h"
 
 #include <signal.h>
@@ -7,7 +7,7 @@
 /* A handler is given a number and nothing else. */
 static volatile sig_atomic_t caught;
 
-static const int which[] = {SIGINT, SIGTERM};
+static const int which[] = {SIGINT, SIGTERM, SIGALRM};
 enum { SIGNALS = sizeof which / sizeof *which };
 static struct sigaction before[SIGNALS];
 

@@ -1,4 +1,4 @@
-/* signals.h: SIGINT and SIGTERM as a wish to stop, which a loop asks for when it can. */
+/* signals.h: SIGINT, SIGTERM and SIGALRM as a wish to stop, which a loop asks for when it can. */
 #ifndef TEXT_SIGNALS_H
 #define TEXT_SIGNALS_H
 

@@ -149,6 +149,10 @@ static bool keep_checkpoint(text_program *p, training *tr)
 {
     const int stop = text_signals_caught();
 
+    if (stop && !tr->checkpoint.path) {
+        p->stopped = stop;
+        return false;
+    }
     if (!stop && !text_checkpoint_is_due(&tr->checkpoint, optim_steps(tr->opt))) return tn_ok(tr->t);
     if (!tn_ok(tr->t) || !text_checkpoint_save(&tr->checkpoint, &p->text, tr->opt, p->err)) return false;
     p->stopped = stop;
@@ -189,7 +193,7 @@ static bool train_model(text_program *p, text_data *data)
     }
     tell_where(&tr, p->err);
     training_end(&tr);
-    if (p->stopped)
+    if (p->stopped && o->checkpoint)
         fprintf(stderr, "classify: stopped after step %lld of %lld: the same command with --resume goes on from %s\n",
                 (long long)tr.checkpoint.step, (long long)tr.steps, o->checkpoint);
     return !p->err->code && !p->stopped;
@@ -243,26 +247,28 @@ static bool fill_rows(text_program *p, text_vectors *v)
     return true;
 }
 
-static bool read_texts(text_program *p, text_data *data, text_data *test)
+bool text_train_on(text_program *p, text_data *data)
 {
     text_options *o = &p->options;
-    char *const   tests[] = {(char *)o->test};
+    text_vectors  v = {0};
+    bool          ok;
 
-    if (!text_program_read(p, o->n_files, o->files, true, data) ||
-        (o->test && !text_program_read(p, 1, tests, false, test)))
-        return false;
     if (!o->epochs) o->epochs = epochs_for(data->n);
-    if (!o->quiet)
-        fprintf(stderr, "%lld texts, %lld ids of %lld, %d labels\n", (long long)data->n, (long long)data->ids.n,
-                (long long)text_encoder_rows(&p->text.encoder), (int)p->text.classes);
-    return true;
+    ok = open_vectors(o, &v, p->err) && build(p) && fill_rows(p, &v);
+    text_vectors_close(&v);
+    return ok && train_model(p, data);
 }
 
 bool text_train(text_program *p, text_data *data, text_data *test)
 {
-    text_vectors v = {0};
-    bool         ok = open_vectors(&p->options, &v, p->err) && read_texts(p, data, test) && build(p) && fill_rows(p, &v);
+    const text_options *o = &p->options;
+    char *const         tests[] = {(char *)o->test};
 
-    text_vectors_close(&v);
-    return ok && train_model(p, data);
+    if (!text_program_read(p, o->n_files, o->files, true, data) ||
+        (o->test && !text_program_read(p, 1, tests, false, test)))
+        return false;
+    if (!o->quiet)
+        fprintf(stderr, "%lld texts, %lld ids of %lld, %d labels\n", (long long)data->n, (long long)data->ids.n,
+                (long long)text_encoder_rows(&p->text.encoder), (int)p->text.classes);
+    return text_train_on(p, data);
 }
