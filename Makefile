@@ -19,7 +19,7 @@
 # Objects land under build/, never beside sources. There are two libraries from one source: libtarn (float) and libtarn64
 # (double). src/kernels is built once per instruction set of the machine's family, and chosen at run time.
 
-VERSION   := 0.1.0
+VERSION   := $(shell sed -n 's/.*define TN_VERSION "\(.*\)"/\1/p' include/tarn/tarn.h)
 SOVERSION := 0
 PREFIX    ?= /usr/local
 CC        ?= cc
@@ -328,8 +328,11 @@ DEST := $(DESTDIR)$(PREFIX)
 pkg_config = printf '%s\n' 'prefix=$(PREFIX)' 'libdir=$${prefix}/lib' 'includedir=$${prefix}/include' '' 'Name: $1' \
   'Description: minimal autograd tensors in C11, of $2' 'Version: $(VERSION)' 'Libs: -L$${libdir} -l$1$3' \
   'Libs.private: -lm -lpthread' 'Cflags: -I$${includedir}$4' > $(DEST)/lib/pkgconfig/$1.pc
-install: $(LIB) $(LIB64) $(SO)
-	mkdir -p $(DEST)/include/tarn $(DEST)/lib/pkgconfig
+# a classify of another machine cannot tell its completions here
+completion = $(RUN) $Pexamples/classify completion $1 > $(DEST)/share/$2 || rm $(DEST)/share/$2
+install: $(LIB) $(LIB64) $(SO) $Pexamples/classify
+	mkdir -p $(DEST)/include/tarn $(DEST)/lib/pkgconfig $(DEST)/bin $(DEST)/share/man/man1 \
+	  $(DEST)/share/bash-completion/completions $(DEST)/share/zsh/site-functions
 	install -m 644 include/tarn/*.h $(DEST)/include/tarn
 	install -m 644 $(LIB) $(LIB64) $(DEST)/lib
 	install -m 755 $(SO) $(DEST)/lib
@@ -337,6 +340,10 @@ install: $(LIB) $(LIB64) $(SO)
 	$(Q)ln -sf libtarn.so.$(SOVERSION) $(DEST)/lib/libtarn.so
 	$(call pkg_config,tarn,float,,)
 	$(call pkg_config,tarn64,double, -lm -lpthread, -DTN_DOUBLE)
+	install -m 755 $Pexamples/classify $(DEST)/bin
+	install -m 644 examples/classify.1 $(DEST)/share/man/man1
+	$(call completion,bash,bash-completion/completions/classify)
+	$(call completion,zsh,zsh/site-functions/_classify)
 
 clean:
 	rm -rf build $(PROGRAMS)

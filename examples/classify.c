@@ -6,6 +6,7 @@
 #include <tarn/tarn.h>
 
 #include "text/checkpoint.h"
+#include "text/completion.h"
 #include "text/explain.h"
 #include "text/neighbours.h"
 #include "text/output.h"
@@ -125,8 +126,14 @@ static bool run(text_program *p)
         return export_command(p);
     case TEXT_TUNE:
         return text_tune(p);
+    case TEXT_COMPLETION:
+        (p->options.files[0][0] == 'b' ? text_completion_bash : text_completion_zsh)(stdout);
+        return true;
     case TEXT_HELP:
         text_options_help(p->options.about, stdout);
+        return true;
+    case TEXT_VERSION:
+        printf("classify %s\n", TN_VERSION);
         return true;
     default:
         return demo_command(p);

@@ -30,5 +30,9 @@ done
 check "a mixed program does not link" not ${CC:-cc} -std=c11 -DTN_DOUBLE "$stage/xor.c" -I"$stage/usr/include" "$lib/libtarn.a" \
     -lm -lpthread -o "$stage/mixed"
 check "exported names" not sh -c "nm -D --defined-only '$lib/libtarn.so' | grep -v -E ' (tn_|nn_|optim_)'"
+check "classify" sh -c "'$stage/usr/bin/classify' --version | grep -qx 'classify $(sed -n 's/^Version: //p' "$lib/pkgconfig/tarn.pc")'"
+check "classify's page" cmp examples/classify.1 "$stage/usr/share/man/man1/classify.1"
+check "completion for bash" grep -q '^complete .* classify$' "$stage/usr/share/bash-completion/completions/classify"
+check "completion for zsh" grep -q '^#compdef classify$' "$stage/usr/share/zsh/site-functions/_classify"
 echo "Checks: $checks, Failures: $failures, Errors: 0"
 [ "$failures" = 0 ]

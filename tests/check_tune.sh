@@ -18,13 +18,13 @@ status() { # exit status, part of the error's text, then the command
 head -300 examples/data/train.tsv > "$work/-it's texts"
 texts="$work/-it's texts"
 tune() { $classify tune --epochs 2 --buckets 500 --subwords 0 "$@"; }
-without_seconds() { awk 'NF > 4 && $1 + 0 { $4 = "" } 1' "$1"; }
+without_seconds() { awk 'NF > 5 && $1 + 0 { $5 = "" } 1' "$1"; }
 
 ok "tune fails" tune --trials 8 "$texts" > "$work/first" 2> "$work/err"
 ok "tune says what it was not asked: $(cat "$work/err")" [ ! -s "$work/err" ]
 ok "not 8 trials, each with its score and its seconds" \
-    [ "$(grep -c '^ *[1-8]  *\([01]\.[0-9]*\*\{0,1\}\|failed\)  *[0-3]  *[0-9]*\.[0-9]  ' "$work/first")" = 8 ]
-ok "the first trial is not of the defaults" grep -q '^ *1 .*\* *3 .*(as train has them)$' "$work/first"
+    [ "$(grep -c '^ *[1-8]  *[01]\.[0-9]*\*\{0,1\}  *[-+]0\.[0-9]*  *[0-3]  *[0-9]*\.[0-9]  ' "$work/first")" = 8 ]
+ok "the first trial is not of the defaults" grep -q '^ *1 .*\* *+0.0000  *3 .*(as train has them)$' "$work/first"
 ok "an option that was given is tried" sh -c "! grep '^ *[0-9]' '$work/first' | grep -q -e --epochs -e --buckets -e --subwords"
 tune --trials 8 "$texts" > "$work/again"
 without_seconds "$work/first" > "$work/1" && without_seconds "$work/again" > "$work/2"
@@ -79,7 +79,7 @@ status 1 "the loss is" $classify tune --trials 2 --lr 1e30 "$texts"
 seq 40 | sed 's/.*/a\tx&\nb\ty&/' > "$work/rare"
 status 0 "" $classify tune --trials 40 --ngrams 1 --subwords 0 --epochs 1 "$work/rare"
 ok "a trial without a token does not fail" \
-    grep -q '^ *[0-9]*  *failed  *0 .*--min-count .*: .*no token occurs [235] times' "$work/out"
+    grep -q '^ *[0-9]*  *failed  *-  *0 .*--min-count .*: .*no token occurs [235] times' "$work/out"
 status 1 "cannot write to the standard output" sh -c "$classify tune --trials 1 --epochs 1 $work/rare > /dev/full"
 
 echo "Checks: $checks, Failures: $failures, Errors: 0"

@@ -69,6 +69,8 @@ START_TEST(all_options)
     ck_assert(parse("tune x --budget 90s", &o) && o.budget == 90);
     ck_assert(parse("tune x --budget=5m", &o) && o.budget == 300);
     ck_assert(parse("tune x --budget 1h", &o) && o.budget == 3600);
+    ck_assert(parse("--version", &o) && o.command == TEXT_VERSION);
+    ck_assert(parse("completion zsh", &o) && o.command == TEXT_COMPLETION);
     ck_assert(parse("tune x --trials 7", &o) && o.budget == 0 && o.trials == 7);
     for (const char **rule = (const char *[]){"sgd", "adam", "adamw", "adagrad", "rmsprop", "sparse_adam", NULL}; *rule; rule++) {
         char line[60];
@@ -81,8 +83,8 @@ END_TEST
 
 static const char *const wrong[][2] = {
     {"trian", "unknown command trian: did you mean train?"},
-    {"fly", "unknown command fly: there are train, eval, predict, explain, neighbours, export-vectors and tune"},
-    {"--seed 3", "--seed: first comes a command; there are train, eval, predict, explain, neighbours, export-vectors and tune"},
+    {"fly", "unknown command fly: there are train, eval, predict, explain, neighbours, export-vectors, tune and completion"},
+    {"--seed 3", "--seed: first comes a command; there are train, eval, predict, explain, neighbours, export-vectors, tune and completion"},
     {"train", "train: no file to learn from: classify train FILE..."},
     {"train --dim 8", "train: no file to learn from: classify train FILE..."},
     {"eval", "eval: one file, please: classify eval --model M FILE"},
@@ -137,7 +139,9 @@ static const char *const wrong[][2] = {
     {"tune x --trials 3 --budget 5", "--trials instead of --budget, or --budget instead of --trials: not both"},
     {"tune x --checkpoint c", "--checkpoint is an option of classify train"},
     {"train x --trials 3", "--trials is an option of classify tune"},
-    {"help fly", "unknown command fly: there are train, eval, predict, explain, neighbours, export-vectors and tune"},
+    {"completion", "completion: for which shell? classify completion bash, or zsh"},
+    {"completion fish", "completion: for which shell? classify completion bash, or zsh"},
+    {"help fly", "unknown command fly: there are train, eval, predict, explain, neighbours, export-vectors, tune and completion"},
 };
 
 START_TEST(wrong_command_lines)
@@ -211,6 +215,26 @@ START_TEST(what_is_tried)
         for (int i = 1; i < 8 && c->values[i]; i++) ck_assert(text_options_set(&o, c->option, c->values[i], &err));
         ck_assert(text_options_given(&o, c->option));
     }
+    ck_no_error();
+}
+END_TEST
+
+/* The words that are said to be all that an option takes are what it takes. */
+START_TEST(choices)
+{
+    text_options o;
+    text_option  op;
+    int          n = 0;
+
+    ck_assert(parse("tune x", &o));
+    for (int i = 0; text_option_at(TEXT_TUNE, i, &op); i++) {
+        char words[100] = "";
+        if (op.choices) snprintf(words, sizeof words, "%s", op.choices);
+        for (char *word = strtok(words, " "); word; word = strtok(NULL, " "), n++)
+            ck_assert(text_options_set(&o, op.name, word, &err));
+        ck_assert(!op.is_file || !op.choices);
+    }
+    ck_assert_int_ge(n, 15);
     ck_no_error();
 }
 END_TEST
@@ -298,6 +322,7 @@ static void add(TCase *c)
     tcase_add_test(c, description);
     tcase_add_test(c, as_words);
     tcase_add_test(c, what_is_tried);
+    tcase_add_test(c, choices);
     tcase_add_test(c, help);
     tcase_add_test(c, nearest_word);
     tcase_add_test(c, progress_lines);

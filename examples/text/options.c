@@ -127,8 +127,49 @@ static const char *const command_names[] = {
     [TEXT_NEIGHBOURS] = "neighbours",
     [TEXT_EXPORT_VECTORS] = "export-vectors",
     [TEXT_TUNE] = "tune",
+    [TEXT_COMPLETION] = "completion",
     [TEXT_HELP] = "help",
 };
+
+const char *text_command_name(text_command command)
+{
+    return command_names[command];
+}
+
+static bool belongs(const option *op, unsigned commands)
+{
+    return op->commands & (commands & TUNE ? commands | SAME : commands);
+}
+
+/* The words that it takes, and no other; NULL: too many. */
+static const char *choices_of(const option *op)
+{
+    switch (op->sort) {
+    case FORMAT:
+        return "auto tsv fasttext csv";
+    case KIND:
+        return "mixed word char";
+    case RULE:
+        return "sgd adam adamw adagrad rmsprop sparse_adam";
+    case POLICY:
+        return "error replace";
+    case WEIGHTS:
+        return "balanced none";
+    default:
+        return NULL;
+    }
+}
+
+bool text_option_at(text_command command, int i, text_option *to)
+{
+    for (const option *op = table; op < table + OPTIONS; op++)
+        if (belongs(op, 1u << command) && i-- == 0) {
+            bool is_file = op->argument && (strcmp(op->argument, "FILE") == 0 || strcmp(op->argument, "PATH") == 0);
+            *to = (text_option){op->name, op->argument, choices_of(op), op->help, is_file};
+            return true;
+        }
+    return false;
+}
 
 /* ---- what was meant -------------------------------------------------------------------------------------------- */
 
@@ -257,11 +298,6 @@ static bool set(text_options *o, const option *op, const char *value, tn_error *
 
 /* ---- the command line ------------------------------------------------------------------------------------------ */
 
-static bool belongs(const option *op, unsigned commands)
-{
-    return op->commands & (commands & TUNE ? commands | SAME : commands);
-}
-
 static const option *find(unsigned commands, const char *typed, int n)
 {
     for (int i = 0; i < OPTIONS; i++)
@@ -345,6 +381,9 @@ static bool check_files(const text_options *o, tn_error *err)
     case TEXT_EVAL:
         return o->n_files == 1 ? true
                                : tn_fail(err, TN_EUSAGE, "eval: one file, please: classify eval --model M FILE");
+    case TEXT_COMPLETION:
+        if (o->n_files == 1 && (strcmp(o->files[0], "bash") == 0 || strcmp(o->files[0], "zsh") == 0)) return true;
+        return tn_fail(err, TN_EUSAGE, "completion: for which shell? classify completion bash, or zsh");
     case TEXT_PREDICT:
     case TEXT_EXPORT_VECTORS:
         return o->n_files < 2 ? true
@@ -418,8 +457,8 @@ bool text_options_parse(text_options *o, int argc, char **argv, tn_error *err)
     o->program = argv[0];
     o->lr = default_lr(o);
     if (argc < 2) return true;
-    if (is_help(argv[1])) {
-        o->command = TEXT_HELP;
+    if (is_help(argv[1]) || strcmp(argv[1], "--version") == 0) {
+        o->command = is_help(argv[1]) ? TEXT_HELP : TEXT_VERSION;
         return true;
     }
     if (!find_command(o, argv[1], err)) return false;
@@ -552,7 +591,9 @@ static const char *const intros[] = {
                   "       classify neighbours [options] WORD  the tokens whose embeddings are nearest to a word's\n"
                   "       classify export-vectors [options] [FILE]   the tokens' rows, for other programs\n"
                   "       classify tune [options] FILE...     search for the options that train these texts best\n"
+                  "       classify completion bash|zsh        what the shell completes classify's options by\n"
                   "       classify COMMAND --help             the options of a command\n"
+                  "       classify --version\n"
                   "\n"
                   "Labelled texts: label<TAB>text, or fastText's __label__x text, or CSV with a header. UTF-8.\n"
                   "Exit status: 0 all done, 1 something failed, 2 a wrong command line; of predict --match LABEL 0 if\n"
@@ -577,6 +618,9 @@ static const char *const intros[] = {
         "usage: classify tune [options] FILE...\n"
         "Tries options of train on texts that it holds out, and ends with the command line of the best it found.\n"
         "Options that are given stay as they are.\n\n",
+    [TEXT_COMPLETION] =
+        "usage: classify completion bash|zsh\n"
+        "Writes a script. bash: eval \"$(classify completion bash)\"; zsh: source <(classify completion zsh)\n\n",
     [TEXT_EXPORT_VECTORS] =
         "usage: classify export-vectors [options] [FILE]\n"
         "Writes the row of each token of a model's vocabulary to FILE or the standard output, as fastText's .vec.\n\n",
@@ -584,12 +628,13 @@ static const char *const intros[] = {
 
 void text_options_help(text_command about, FILE *to)
 {
+    text_option op;
+
     fputs(intros[about], to);
     if (about == TEXT_DEMO) return;
-    for (int i = 0; i < OPTIONS; i++)
-        if (belongs(&table[i], 1u << about)) {
-            int n = fprintf(to, "  %s %s", table[i].name, table[i].argument ? table[i].argument : "");
-            fprintf(to, "%*s%s\n", n < 25 ? 25 - n : 1, "", table[i].help);
-        }
+    for (int i = 0; text_option_at(about, i, &op); i++) {
+        int n = fprintf(to, "  %s %s", op.name, op.argument ? op.argument : "");
+        fprintf(to, "%*s%s\n", n < 25 ? 25 - n : 1, "", op.help);
+    }
     fputs("  --help                 this text\n", to);
 }

@@ -16,7 +16,9 @@ typedef enum text_command {
     TEXT_NEIGHBOURS,
     TEXT_EXPORT_VECTORS,
     TEXT_TUNE,
-    TEXT_HELP
+    TEXT_COMPLETION,
+    TEXT_HELP,
+    TEXT_VERSION
 } text_command;
 
 typedef enum text_rule { TEXT_SGD, TEXT_ADAM, TEXT_ADAMW, TEXT_ADAGRAD, TEXT_RMSPROP, TEXT_SPARSE_ADAM } text_rule;
@@ -63,6 +65,16 @@ bool text_options_set(text_options *o, const char *name, const char *value, tn_e
  * line (" --dim 8"); a word as a shell would take it. */
 bool text_options_words(const text_options *o, const text_options *but, text_buffer *to, tn_error *err);
 bool text_options_quote(const char *word, text_buffer *to, tn_error *err);
+
+/* A command's options, for who lists them: the i-th, from 0; false after the last. */
+typedef struct text_option {
+    const char *name, *argument; /* argument: NULL if it takes none */
+    const char *choices;         /* all words that it takes, spaces between; NULL: others too */
+    const char *help;
+    bool        is_file; /* its argument */
+} text_option;
+bool        text_option_at(text_command command, int i, text_option *to);
+const char *text_command_name(text_command command);
 
 void text_options_help(text_command about, FILE *to);
 

@@ -188,12 +188,14 @@ static bool draw(const tuning *t, tune_trial *trial)
 
 /* ---- what is shown --------------------------------------------------------------------------------------------- */
 
+/* The best one is measured on the same parts, so what is better than it is so on all of them. */
 static void print_trial(const tuning *t, const tune_trial *trial, bool is_best, const char *words, double seconds)
 {
-    char score[20] = "failed";
+    const double mean = mean_of(trial, trial->parts), best = t->n ? mean_of(&t->tried[t->best], trial->parts) : mean;
+    char         score[40] = "failed        -";
 
-    if (!*t->failure) snprintf(score, sizeof score, "%.4f", mean_of(trial, trial->parts));
-    printf("%5lld  %8s%c  %5d  %7.1f  %s%s%s\n", (long long)t->n + 1, score, is_best ? '*' : ' ', trial->parts, seconds,
+    if (!*t->failure) snprintf(score, sizeof score, "%.4f%c %+.4f", mean, is_best ? '*' : ' ', mean - best);
+    printf("%5lld    %-15s  %5d  %7.1f  %s%s%s\n", (long long)t->n + 1, score, trial->parts, seconds,
            *words ? words + 1 : "(as train has them)", *t->failure ? ": " : "", t->failure);
     fflush(stdout);
 }
@@ -269,7 +271,7 @@ static void search(tuning *t, tn_error *err)
 
     text_signals_catch();
     if (o->budget) alarm((unsigned)o->budget);
-    printf("%5s  %8s   %5s  %7s  %s\n", "trial", "macro-F1", "parts", "seconds", "options");
+    printf("%5s  %8s  %7s  %5s  %7s  %s\n", "trial", "macro-F1", "to best", "parts", "seconds", "options");
     while (!text_signals_caught() && (!o->trials || t->n < o->trials) && next_trial(t, err)) continue;
     alarm(0);
     t->p->stopped = text_signals_caught() == SIGALRM ? 0 : text_signals_caught();
