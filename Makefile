@@ -201,13 +201,6 @@ $(B)/float/tests/killed: $(B)/float/tests/killed.o $(B)/float/examples/classify.
 killed: $(B)/float/tests/killed
 	@B=$(B) sh tests/check_killed.sh
 
-test: $(if $(RUN),,tools)
-	@$(MAKE) --no-print-directory test-programs
-	@B=$(B) RUN="$(RUN)" tests/run.sh $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
-
-.PHONY: test-programs
-test-programs: $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(if $(SAN)$(TSAN)$(DIST),,all $(B)/float/tests/killed)
-
 # ---- hostile input: tests/fuzz, a target a file ------------------------------------------------------------------------
 
 FUZZERS := $(filter-out driver program,$(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
@@ -238,6 +231,15 @@ fuzz:
 	@FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz/run.sh $(FUZZ)
 fuzz-programs: $(FUZZ:%=$(B)/float/tests/fuzz/%)
 
+# ---- all tests --------------------------------------------------------------------------------------------------------
+
+test: $(if $(RUN),,tools)
+	@$(MAKE) --no-print-directory test-programs
+	@B=$(B) RUN="$(RUN)" tests/run.sh $(TEST_PROGRAMS) $(FUZZ_PROGRAMS)
+
+.PHONY: test-programs
+test-programs: $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(if $(SAN)$(TSAN)$(DIST),,all $(B)/float/tests/killed)
+
 .PHONY: faults
 faults: $(FAULTY:%=$(B)/float/tests/%)
 	@for test in $^; do $$test || exit 1; done
@@ -246,7 +248,7 @@ faults: $(FAULTY:%=$(B)/float/tests/%)
 
 .PHONY: dist test-dist
 dist: build/dist/tarn.c
-build/dist/tarn.c: tests/dist.py $(wildcard include/tarn/*.h src/*.[ch] src/*/*.[ch] nn/*.c optim/*.c)
+build/dist/tarn.c: tests/dist.py $(wildcard include/tarn/*.h src/*.[ch] src/*/*.[ch] nn/*.[ch] optim/*.c)
 	@echo build/dist/tarn.h $@
 	$(Q)$(PYTHON) tests/dist.py build/dist
 
