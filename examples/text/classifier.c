@@ -7,8 +7,8 @@ void text_classifier_init(text_classifier *m, tn_params *ps, text_sizes size, tn
 {
     *m = (text_classifier){.words.options = tn_embedding_defaults()};
     m->words.weight = tn_param(ps, TN_DIMS(size.rows, size.dim), rows, "words.weight");
-    if (size.hidden) nn_linear_init(&m->hidden, ps, "hidden", size.dim, size.hidden);
-    nn_linear_init(&m->out, ps, "out", size.hidden ? size.hidden : size.dim, size.classes);
+    if (size.hidden) nn_linear_init(&m->hidden, ps, "hidden", 2 * size.dim, size.hidden);
+    nn_linear_init(&m->out, ps, "out", size.hidden ? size.hidden : 2 * size.dim, size.classes);
 }
 
 /* sqrt(n) for each text of n ids -> (texts, 1) */
@@ -23,13 +23,21 @@ static tn_tensor *root_of_length(tn_tape *t, tn_bags texts)
     return root;
 }
 
-/* texts -> logits (texts, classes). The mean of a text's rows, times sqrt(n): n random rows of length 1 then add up
- * to length 1 whatever n is, so a long text's few telling tokens are not averaged away. */
+/* texts -> (texts, 2 dim): beside the mean of a text's rows, times sqrt(n), their maximum. n random rows of length 1 add up
+ * to length 1 whatever n is, so a long text's few telling tokens are not averaged away; a maximum is there whole, and a
+ * second time makes it no larger. */
+static tn_tensor *pool(const text_classifier *m, tn_tape *t, tn_bags texts)
+{
+    tn_tensor *mean = tn_mul(t, nn_embedding_mean(&m->words, t, texts), root_of_length(t, texts));
+    tn_tensor *most = nn_embedding_bag(&m->words, t, texts, TN_BAG_MAX);
+
+    return tn_concat(t, 2, (tn_tensor *[]){mean, most}, 1);
+}
+
 tn_tensor *text_classifier_forward(const text_classifier *m, tn_tape *t, tn_bags texts)
 {
-    tn_tensor *x = nn_embedding_mean(&m->words, t, texts);
+    tn_tensor *x = pool(m, t, texts);
 
-    x = tn_mul(t, x, root_of_length(t, texts));
     if (m->hidden.weight) x = tn_relu(t, nn_linear_forward(&m->hidden, t, x));
     return nn_linear_forward(&m->out, t, x);
 }
