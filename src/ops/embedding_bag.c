@@ -147,23 +147,22 @@ static void keep_larger(int64_t n, tn_real scale, const tn_real *row, int32_t at
     }
 }
 
-/* winner[d]: the position in the bag of the first row that has the maximum; -1 in an empty bag. */
+/* winner[d]: which of the bag's rows, without padding, is the first that has the maximum; -1 in an empty bag. */
 static void max_bag(const tn_tensor *y, int64_t b, int32_t padding)
 {
     const embedding_bag *e = y->attr;
-    int64_t width = y->size[1], begin = bag_begin(e, b);
+    int64_t width = y->size[1];
     tn_real *best = y->data + b * width;
-    int32_t *winner = (int32_t *)y->saved + b * width;
-    bool empty = true;
-    for (int64_t k = begin; k < bag_end(e, b); k++) {
-        int32_t id = e->bags.ids.id[k], at = (int32_t)(k - begin);
+    int32_t *winner = (int32_t *)y->saved + b * width, n = 0;
+    for (int64_t k = bag_begin(e, b); k < bag_end(e, b); k++) {
+        int32_t id = e->bags.ids.id[k];
         if (id == padding) continue;
         const tn_real *row = row_of(y, id), scale = tn__read_scale(y, id, &e->options.rows);
-        if (!empty) keep_larger(width, scale, row, at, best, winner);
-        for (int64_t d = 0; d < width && empty; d++) best[d] = scale * row[d], winner[d] = at;
-        empty = false;
+        if (n) keep_larger(width, scale, row, n, best, winner);
+        for (int64_t d = 0; d < width && !n; d++) best[d] = scale * row[d], winner[d] = 0;
+        n++;
     }
-    for (int64_t d = 0; d < width && empty; d++) best[d] = 0, winner[d] = -1;
+    for (int64_t d = 0; d < width && !n; d++) best[d] = 0, winner[d] = -1;
 }
 
 static void pool_bags(int64_t begin, int64_t end, void *arg)
@@ -219,21 +218,15 @@ static void add_scaled_rows(tn_tensor *y, int32_t padding)
     }
 }
 
-/* The k-th id's place among those that shape declared is k less the paddings before it. */
 static void add_to_winners(tn_tensor *y, int32_t padding)
 {
     const embedding_bag *e = y->attr;
     const tn_real *g = tn_grad_out(y);
-    const int32_t *winner = y->saved;
+    const int32_t *winner = y->saved, *at;
     int64_t width = y->size[1];
-    for (int64_t b = 0, kept = 0; b < y->size[0]; b++) {
-        for (int64_t k = bag_begin(e, b); k < bag_end(e, b); k++) {
-            if (e->bags.ids.id[k] == padding) continue;
-            tn_real *row = tn_grad_row(y, TABLE, kept++);
-            for (int64_t d = 0; d < width; d++)
-                row[d] += winner[b * width + d] == k - bag_begin(e, b) ? g[b * width + d] : 0;
-        }
-    }
+    tn_real *rows = tn_grad_rows(y, TABLE, &at);
+    for (int64_t b = 0; b < y->size[0]; at += bag_size(e, b++, padding), winner += width, g += width)
+        for (int64_t d = 0; d < width && winner[d] >= 0; d++) rows[at[winner[d]] * width + d] += g[d];
 }
 
 static void weights_grad(const tn_tensor *y, int32_t padding, tn_real *gw, bool first)
