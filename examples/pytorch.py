@@ -9,6 +9,7 @@ tokenizer below is that of examples/text, character by character.
 """
 import collections
 import json
+import re
 import struct
 import sys
 
@@ -95,6 +96,20 @@ def fold(code):
     return lower if cased and len(lower) == 1 and code != 0x1E9E else chr(code)
 
 
+ENTITY = re.compile(r"&(?:(amp|lt|gt|quot|apos|nbsp)|#([0-9]{1,7}));")
+NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'", "nbsp": "\xa0"}
+ADDRESS, NAME = re.compile(r"https?://[!-~]*"), re.compile(r"@[0-9A-Za-z_]{4,}")
+
+
+def character_at(text, i):
+    """The character at i, where an HTML entity is one, and its length there."""
+    entity = ENTITY.match(text, i)
+    if entity and entity[1]:
+        return NAMED[entity[1]], len(entity[0])
+    code = int(entity[2]) if entity else 0
+    return (chr(code), len(entity[0])) if 0 < code <= 0x10FFFF and not 0xD800 <= code < 0xE000 else (text[i], 1)
+
+
 def look(c, kind):
     """A character, folded, and what it is: l(etter), s(ymbol), c(jk), g(ap), n(othing)."""
     if ord(c) >= 0x80:
@@ -104,9 +119,22 @@ def look(c, kind):
     return c.lower(), "l" if c.isalnum() else "n" if c == "'" else "g"
 
 
+def address_at(text, i, run):
+    """A web address at i, or a name behind an '@' there."""
+    name = None if i and re.match("[0-9A-Za-z]", text[i - 1]) else NAME.match(text, i)
+    return name or (None if run else ADDRESS.match(text, i))
+
+
 def tokens(text, kind):
-    found, gap, run = [], False, False
-    for c in text:
+    found, gap, run, i = [], False, False, 0
+    while i < len(text):
+        address = None if kind == "char" else address_at(text, i, run)
+        if address:
+            found.append("@" if text[i] == "@" else "/")
+            gap, run, i = False, False, address.end()
+            continue
+        c, length = character_at(text, i)
+        i += length
         c, what = look(c, kind)
         if what == "n":
             continue

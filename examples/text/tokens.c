@@ -148,24 +148,71 @@ void text_tokens_free(text_tokens *t)
     *t = (text_tokens){0};
 }
 
-static int look_at_ascii(const text_tokens *t, int32_t *code, character *what)
+/* The character that an HTML entity at s stands for ("&amp;", "&#8220;"), and how many bytes it takes; 0: there is none. */
+static int look_at_entity(const char *s, const char *end, int32_t *code)
 {
-    char folded = ascii[(int)*t->at];
+    static const struct entity {
+        const char *text;
+        int32_t     code;
+    } entities[] = {{"&amp;", '&'}, {"&lt;", '<'}, {"&gt;", '>'}, {"&quot;", '"'}, {"&apos;", '\''}, {"&nbsp;", 0xA0}};
+    int32_t number = 0;
+    int     n = 2;
+
+    for (size_t i = 0; i < sizeof entities / sizeof *entities; i++) {
+        size_t length = strlen(entities[i].text);
+        if ((size_t)(end - s) < length || memcmp(s, entities[i].text, length) != 0) continue;
+        *code = entities[i].code;
+        return (int)length;
+    }
+    if (end - s < 4 || s[1] != '#') return 0;
+    for (; n < 9 && s + n < end && s[n] >= '0' && s[n] <= '9'; n++) number = 10 * number + (s[n] - '0');
+    if (s + n == end || s[n] != ';' || number < 1 || number > 0x10FFFF || (number >= 0xD800 && number < 0xE000)) return 0;
+    *code = number;
+    return n + 1;
+}
+
+static bool is_alphanumeric(char c)
+{
+    return (unsigned char)c < 0x80 && ascii[(int)c] > '\'';
+}
+
+/* The bytes of a web address at t->at, or of a name behind an '@' there, as in "@somebody"; 0: there is none. Four letters
+ * make a name: @ss is none. */
+static int64_t look_at_address(const text_tokens *t)
+{
+    const char *s = t->at;
+    int64_t     n = 1;
+
+    if (t->kind == TEXT_CHAR) return 0;
+    if (*s == '@' && !(t->begun && is_alphanumeric(s[-1]))) {
+        while (s + n < t->end && (s[n] == '_' || is_alphanumeric(s[n]))) n++;
+        return n > 4 ? n : 0;
+    }
+    if (t->end - s < 8 || (memcmp(s, "http://", 7) != 0 && memcmp(s, "https://", 8) != 0)) return 0;
+    while (s + n < t->end && s[n] > ' ' && s[n] < 0x7F) n++;
+    return n;
+}
+
+static void look_at_ascii(text_kind kind, int32_t *code, character *what)
+{
+    const char folded = ascii[*code];
 
     *what = folded == ' ' ? GAP : folded == '\'' ? NOTHING : LETTER;
-    if (t->kind == TEXT_CHAR && *t->at > ' ' && *t->at < 0x7F) *what = SYMBOL;
-    *code = folded > '\'' ? folded : *t->at;
-    return 1;
+    if (kind == TEXT_CHAR && *code > ' ' && *code < 0x7F) *what = SYMBOL;
+    if (folded > '\'') *code = folded;
 }
 
 /* The character at t->at, folded, and how many bytes it takes. */
 static int look(const text_tokens *t, int32_t *code, character *what)
 {
-    int taken;
+    int taken = *t->at == '&' ? look_at_entity(t->at, t->end, code) : 0;
 
-    if ((unsigned char)*t->at < 0x80) return look_at_ascii(t, code, what);
-    taken = text_utf8_decode(t->at, t->end, code);
+    if (!taken) taken = text_utf8_decode(t->at, t->end, code);
     if (*code < 0) *code = TEXT_REPLACEMENT;
+    if (*code < 0x80) {
+        look_at_ascii(t->kind, code, what);
+        return taken;
+    }
     *what = character_of(*code);
     *code = fold(*code);
     return taken;
@@ -227,8 +274,15 @@ bool text_tokens_next(text_tokens *t, text_token *token)
     while (t->at < t->end) {
         int32_t   code;
         character what;
-        int       taken = look(t, &code, &what);
+        int64_t   address = look_at_address(t);
+        int       taken;
 
+        if (address) {
+            t->folded[0] = *t->at == '@' ? '@' : '/';
+            t->at += address;
+            return finish(t, 1, token);
+        }
+        taken = look(t, &code, &what);
         if (what == GAP || what == NOTHING) {
             t->gap = t->gap || what == GAP;
             t->at += taken;

@@ -4,7 +4,8 @@
  *   mixed  a run of letters and digits is a token; each Chinese, Japanese or Korean character is one, each symbol too
  *   word   the same, but Chinese, Japanese and Korean characters make runs as letters do (for text cut into words)
  *   char   each character is a token, and so is the gap between two words
- * White space, control characters (zero bytes too) and ASCII punctuation only separate; apostrophes and invisible
+ * An HTML entity reads as its character. A web address is the token '/' and a name behind an '@' the token '@', whichever
+ * it is, but for kind char. White space, control characters (zero bytes too) and ASCII punctuation only separate; apostrophes and invisible
  * marks (BOM, zero-width joiners) vanish. In kind char ASCII punctuation is tokens. */
 #ifndef TEXT_TOKENS_H
 #define TEXT_TOKENS_H
