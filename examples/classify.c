@@ -24,6 +24,7 @@ static bool train_command(text_program *p)
     bool                ok;
 
     p->text.encoder.settings = o->settings;
+    p->text.pooling = o->pooling;
     ok = text_model_path_check(o->model, p->err) && text_checkpoint_path_check(o, p->err) &&
          text_train(p, &data, &test) && text_model_save(&p->text, p->ps, o->model, p->err) &&
          (!o->test || text_program_report(p, &test));
@@ -97,6 +98,7 @@ static bool demo_command(text_program *p)
     p->options.n_files = 1;
     p->options.test = "examples/data/test.tsv";
     p->text.encoder.settings = p->options.settings;
+    p->text.pooling = p->options.pooling;
     ok = text_train(p, &data, &test) && text_program_report(p, &test);
     if (ok) {
         printf("\nSentences that it has not seen:\n");

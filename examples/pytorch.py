@@ -19,15 +19,19 @@ from torch import nn
 
 
 class Classifier(nn.Module):
-    def __init__(self, rows, dim, hidden, classes):
+    def __init__(self, rows, dim, hidden, classes, pooling="both"):
         super().__init__()
-        self.words = nn.EmbeddingBag(rows, dim, mode="mean")
-        self.hidden = nn.Linear(dim, hidden) if hidden else None
-        self.out = nn.Linear(hidden or dim, classes)
+        self.words, self.pooling = nn.EmbeddingBag(rows, dim), pooling
+        pooled = 2 * dim if pooling == "both" else dim
+        self.hidden = nn.Linear(pooled, hidden) if hidden else None
+        self.out = nn.Linear(hidden or pooled, classes)
 
     def forward(self, texts):
         n = torch.tensor([len(ids) for ids in texts])
-        x = self.words(torch.tensor(sum(texts, []), dtype=torch.int64), n.cumsum(0) - n) * n.sqrt()[:, None]
+        ids, offsets, rows = torch.tensor(sum(texts, []), dtype=torch.int64), n.cumsum(0) - n, self.words.weight
+        mean = nn.functional.embedding_bag(ids, rows, offsets, mode="mean") * n.sqrt()[:, None]
+        most = nn.functional.embedding_bag(ids, rows, offsets, mode="max")
+        x = {"mean": mean, "max": most, "both": torch.cat([mean, most], 1)}[self.pooling]
         return self.out(self.hidden(x).relu() if self.hidden else x)
 
 
@@ -45,7 +49,7 @@ def load(path):
         values = numpy.frombuffer(data[begin:end], {"F32": "<f4", "F64": "<f8"}[entry["dtype"]])
         state[name] = torch.from_numpy(values.astype("f4").reshape(entry["shape"]))
     hidden = len(state["hidden.bias"]) if "hidden.bias" in state else 0
-    model = Classifier(*state["words.weight"].shape, hidden, len(state["out.bias"]))
+    model = Classifier(*state["words.weight"].shape, hidden, len(state["out.bias"]), meta["tarn.pooling"])
     model.load_state_dict(state)
     return model, meta
 
@@ -209,7 +213,8 @@ def train(path, tsv):
     rows = [line.rstrip("\n").split("\t", 1) for line in open(tsv, encoding="utf-8", newline="\n")]
     labels = sorted({label for label, _ in rows})
     count = collections.Counter(token for _, text in rows for token in tokens(text, "mixed"))
-    meta = {"tarn.classify": "1", "tarn.tokenizer": "mixed", "tarn.ngrams": "1", "tarn.subwords": "0", "tarn.buckets": "1",
+    meta = {"tarn.classify": "2", "tarn.tokenizer": "mixed", "tarn.ngrams": "1", "tarn.subwords": "0", "tarn.buckets": "1",
+            "tarn.pooling": "both",
             "tarn.labels": "".join(label + "\n" for label in labels),
             "tarn.vocabulary": "".join(word + "\n" for word, _ in count.most_common())}
     encoder = Encoder(meta)

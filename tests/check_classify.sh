@@ -34,7 +34,7 @@ ok "train fails" train --model "$work/other" --seed 2
 ok "another seed gives the same model" [ "$(cmp "$model" "$work/other" 2>&1)" ]
 for options in "--hidden 8 --dim 4" "--optimizer adam" "--optimizer adamw" "--optimizer adagrad" "--optimizer rmsprop" \
     "--optimizer sparse_adam" "--tokenizer char --ngrams 3" "--tokenizer word --ngrams 1 --subwords 0 --min-count 2" \
-    "--freeze-embedding --class-weights none" "--batch 1000000"; do
+    "--freeze-embedding --class-weights none" "--batch 1000000" "--pooling mean" "--pooling max"; do
     ok "train $options fails" train $options --model "$work/other"
     ok "eval after $options fails" $classify eval --model "$work/other" examples/data/test.tsv > "$work/out"
     ok "eval after $options labels worse than a coin" [ "$(accuracy "$work/out")" -ge 45 ]
@@ -126,7 +126,7 @@ rm -f "$work/other"
 status 0 "" few --model "$work/other" --checkpoint "$work/c" --checkpoint-every 7 --resume "$work/few"
 same "going on gives another model" "$work/kept" "$work/other"
 ok "eval fails with a checkpoint" $classify eval --model "$work/c" examples/data/test.tsv > "$work/out"
-for options in "--dim 5" "--hidden 2" "--epochs 4" "--batch 5" "--lr 0.5" "--tokenizer char" "--ngrams 3" \
+for options in "--dim 5" "--pooling max" "--hidden 2" "--epochs 4" "--batch 5" "--lr 0.5" "--tokenizer char" "--ngrams 3" \
     "--subwords 4" "--buckets 301" "--min-count 2" "--class-weights none" "--seed 2"; do
     status 2 "$work/c is of another training: that one has ${options% *} " \
         few --model "$work/other" --checkpoint "$work/c" --resume $options "$work/few"

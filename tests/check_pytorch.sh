@@ -22,7 +22,7 @@ same_logits() { # model
         paste -d ' ' "$work/tarn" "$work/torch" | awk '{ for (i = 1; i <= NF / 2; i++) { d = $i - $(i + NF / 2); if (d < 0) d = -d
             if (!(d <= 1e-5)) { print "line " NR ": " $0; bad = 1 } } } END { exit bad || NR < 1000 }'
 }
-for options in "" "--hidden 8" "--tokenizer char --ngrams 3" "--tokenizer word --subwords 6 --ngrams 1 --buckets 5000"; do
+for options in "" "--hidden 8" "--pooling mean --tokenizer char --ngrams 3" "--pooling max" "--tokenizer word --subwords 6 --ngrams 1 --buckets 5000"; do
     ok "train $options fails" examples/classify train --quiet --epochs 2 $options --model "$work/m" examples/data/train.tsv
     ok "a model of train $options has other logits in PyTorch" same_logits "$work/m"
 done

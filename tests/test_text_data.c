@@ -200,8 +200,9 @@ END_TEST
 
 /* ---- the model file -------------------------------------------------------------------------------------------- */
 
-static const tn_meta good[] = {{"tarn.classify", "1"},   {"tarn.tokenizer", "word"},  {"tarn.ngrams", "3"},
-                               {"tarn.subwords", "4"},   {"tarn.buckets", "100"},     {"tarn.labels", "bad\ngood\n"},
+static const tn_meta good[] = {{"tarn.classify", "2"},   {"tarn.tokenizer", "word"},  {"tarn.ngrams", "3"},
+                               {"tarn.subwords", "4"},   {"tarn.buckets", "100"},     {"tarn.pooling", "max"},
+                               {"tarn.labels", "bad\ngood\n"},
                                {"tarn.vocabulary", "你\nx\n"}};
 enum { PAIRS = sizeof good / sizeof *good };
 
@@ -237,12 +238,13 @@ START_TEST(model_file_there_and_back)
     ck_assert(read_with("", "", &m));
     ck_assert(m.classes == 2 && m.labels.n == 2 && m.encoder.words.n == 2);
     ck_assert(m.encoder.settings.kind == TEXT_WORD && m.encoder.settings.ngrams == 3);
-    ck_assert(m.encoder.settings.subwords == 4 && m.encoder.settings.buckets == 100);
+    ck_assert(m.encoder.settings.subwords == 4 && m.encoder.settings.buckets == 100 && m.pooling == TEXT_MAX);
     text_vocabulary_free(&m.labels);
     m.labels = names_of(3, names);
     ck_assert(text_model_save(&m, ps, path, &err));
     f = tn_file_open(path, &err);
     ck_assert(text_model_read(&again, f, path, &err));
+    ck_assert_int_eq(again.pooling, TEXT_MAX);
     ck_assert_int_eq(again.labels.n, 2); /* not the one that training never saw */
     ck_assert_str_eq(tn_file_meta(f, "tarn.vocabulary"), "你\nx\n");
     tn_file_close(f);
@@ -256,7 +258,7 @@ static const struct bad_meta {
     const char *key, *value, *text;
 } bad_meta[] = {
     {"tarn.classify", NULL, "the model is no model of classify: its metadata has no \"tarn.classify\""},
-    {"tarn.classify", "2", "the model has format 2; this program reads format 1"},
+    {"tarn.classify", "1", "the model has format 1; this program reads format 2"},
     {"tarn.tokenizer", NULL, "the model: its metadata has no \"tarn.tokenizer\""},
     {"tarn.tokenizer", "words", "the model: \"tarn.tokenizer\" is \"words\", not mixed, word or char"},
     {"tarn.ngrams", "0", "the model: \"tarn.ngrams\" is \"0\", not a whole number from 1 to 8"},
@@ -266,6 +268,8 @@ static const struct bad_meta {
     {"tarn.buckets", "99999999999999999999",
      "the model: \"tarn.buckets\" is \"99999999999999999999\", not a whole number from 1 to 1000000000"},
     {"tarn.buckets", "1e3", "the model: \"tarn.buckets\" is \"1e3\", not a whole number from 1 to 1000000000"},
+    {"tarn.pooling", "sum", "the model: \"tarn.pooling\" is \"sum\", not both, mean or max"},
+    {"tarn.pooling", NULL, "the model: its metadata has no \"tarn.pooling\""},
     {"tarn.labels", "", "the model: \"tarn.labels\" is empty"},
     {"tarn.labels", "a\na\n", "the model: \"tarn.labels\": \"a\" stands twice, again in line 2"},
     {"tarn.labels", "a\tb\n", "the model: \"tarn.labels\" has a control character"},

@@ -10,7 +10,7 @@ enum { MOST = 48 };
 /* Parses words that are separated by blanks; the words stay until the next call. */
 static bool parse(const char *line, text_options *o)
 {
-    static char copy[500], *argv[MOST];
+    static char copy[600], *argv[MOST];
     int         argc = 0;
 
     snprintf(copy, sizeof copy, "classify %s", line);
@@ -27,7 +27,7 @@ START_TEST(defaults)
     ck_assert(parse("train a.tsv", &o));
     ck_assert(o.command == TEXT_TRAIN && o.n_files == 1 && strcmp(o.files[0], "a.tsv") == 0);
     ck_assert_str_eq(o.model, "classify.safetensors");
-    ck_assert(o.dim == 16 && o.hidden == 0 && o.epochs == 0 && o.batch == 32 && o.seed == 1 && o.min_count == 1);
+    ck_assert(o.dim == 32 && o.pooling == TEXT_BOTH && o.hidden == 0 && o.epochs == 0 && o.batch == 32 && o.seed == 1 && o.min_count == 1);
     ck_assert(o.rule == TEXT_SGD && o.balanced && !o.freeze && !o.quiet && !o.test);
     ck_assert(o.settings.kind == TEXT_MIXED && o.settings.ngrams == 2 && o.settings.subwords == 5);
     ck_assert_double_eq_tol(o.lr, 0.96, 1e-12);
@@ -39,8 +39,8 @@ START_TEST(all_options)
 {
     text_options o;
 
-    ck_assert(parse("train a --dim 8 b --hidden=4 --lr 0.5 --optimizer adam -- --dim", &o));
-    ck_assert(o.dim == 8 && o.hidden == 4 && o.lr == 0.5 && o.rule == TEXT_ADAM && o.n_files == 3);
+    ck_assert(parse("train a --dim 8 b --pooling mean --hidden=4 --lr 0.5 --optimizer adam -- --dim", &o));
+    ck_assert(o.dim == 8 && o.pooling == TEXT_MEAN && o.hidden == 4 && o.lr == 0.5 && o.rule == TEXT_ADAM && o.n_files == 3);
     ck_assert_str_eq(o.files[1], "b");
     ck_assert_str_eq(o.files[2], "--dim");
     ck_assert(parse("train --epochs 3 --batch 7 --seed 0 --min-count 2 --ngrams 3 --subwords 0 --buckets 9 -", &o));
@@ -109,6 +109,7 @@ static const char *const wrong[][2] = {
     {"train x --ngrams 9", "--ngrams 9: it must be a whole number from 1 to 8"},
     {"train x --optimizer sdg", "--optimizer sdg: it must be sgd, adam, adamw, adagrad, rmsprop or sparse_adam"},
     {"train x --tokenizer words", "--tokenizer words: it must be mixed, word or char"},
+    {"train x --pooling sum", "--pooling sum: it must be both, mean or max"},
     {"train x --format xml", "--format xml: it must be tsv, fasttext, csv or auto"},
     {"train x --utf8 ignore", "--utf8 ignore: it must be error or replace"},
     {"train x --class-weights 3", "--class-weights 3: it must be none or balanced"},
@@ -157,17 +158,17 @@ END_TEST
 START_TEST(description)
 {
     static const char *const lines[][2] = {
-        {"", "--dim 16\n--hidden 0\n--epochs 0\n--batch 32\n--lr 0.96\n--optimizer sgd\n--tokenizer mixed\n--ngrams 2\n"
+        {"", "--dim 32\n--pooling both\n--hidden 0\n--epochs 0\n--batch 32\n--lr 0.96\n--optimizer sgd\n--tokenizer mixed\n--ngrams 2\n"
              "--subwords 5\n--buckets 200000\n--min-count 1\n--vectors none\n--freeze-embedding no\n--class-weights balanced\n--seed 1\n"},
-        {"--dim 3 --hidden 4 --epochs 5 --batch 6 --lr 0.10000000000000002 --optimizer rmsprop --tokenizer word --ngrams 1 "
+        {"--dim 3 --pooling max --hidden 4 --epochs 5 --batch 6 --lr 0.10000000000000002 --optimizer rmsprop --tokenizer word --ngrams 1 "
          "--subwords 0 --buckets 7 --min-count 8 --vectors v.vec --freeze-embedding --class-weights none --seed 9000000000000000",
-         "--dim 3\n--hidden 4\n--epochs 5\n--batch 6\n--lr 0.10000000000000002\n--optimizer rmsprop\n--tokenizer word\n"
+         "--dim 3\n--pooling max\n--hidden 4\n--epochs 5\n--batch 6\n--lr 0.10000000000000002\n--optimizer rmsprop\n--tokenizer word\n"
          "--ngrams 1\n--subwords 0\n--buckets 7\n--min-count 8\n--vectors v.vec\n--freeze-embedding yes\n--class-weights none\n"
          "--seed 9000000000000000\n"}};
     text_options o;
 
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        char        line[400];
+        char        line[430];
         text_buffer b = {0};
         snprintf(line, sizeof line, "train x %s --quiet --model m --test t", lines[i][0]);
         ck_assert(parse(line, &o));

@@ -2,13 +2,33 @@
 #include "classifier.h"
 
 #include <math.h>
+#include <string.h>
+
+static const char *const pooling_names[] = {[TEXT_BOTH] = "both", [TEXT_MEAN] = "mean", [TEXT_MAX] = "max"};
+
+const char *text_pooling_name(text_pooling pooling)
+{
+    return pooling_names[pooling];
+}
+
+bool text_pooling_of(const char *name, text_pooling *pooling)
+{
+    for (int i = 0; i < 3; i++)
+        if (strcmp(name, pooling_names[i]) == 0) {
+            *pooling = (text_pooling)i;
+            return true;
+        }
+    return false;
+}
 
 void text_classifier_init(text_classifier *m, tn_params *ps, text_sizes size, tn_init rows)
 {
-    *m = (text_classifier){.words.options = tn_embedding_defaults()};
+    const int64_t pooled = size.pooling == TEXT_BOTH ? 2 * size.dim : size.dim;
+
+    *m = (text_classifier){.words.options = tn_embedding_defaults(), .pooling = size.pooling};
     m->words.weight = tn_param(ps, TN_DIMS(size.rows, size.dim), rows, "words.weight");
-    if (size.hidden) nn_linear_init(&m->hidden, ps, "hidden", 2 * size.dim, size.hidden);
-    nn_linear_init(&m->out, ps, "out", size.hidden ? size.hidden : 2 * size.dim, size.classes);
+    if (size.hidden) nn_linear_init(&m->hidden, ps, "hidden", pooled, size.hidden);
+    nn_linear_init(&m->out, ps, "out", size.hidden ? size.hidden : pooled, size.classes);
 }
 
 /* sqrt(n) for each text of n ids -> (texts, 1) */
@@ -23,15 +43,21 @@ static tn_tensor *root_of_length(tn_tape *t, tn_bags texts)
     return root;
 }
 
-/* texts -> (texts, 2 dim): beside the mean of a text's rows, times sqrt(n), their maximum. n random rows of length 1 add up
- * to length 1 whatever n is, so a long text's few telling tokens are not averaged away; a maximum is there whole, and a
- * second time makes it no larger. */
+/* n random rows of length 1 add up to length sqrt(n): with the mean times sqrt(n) a long text's few telling tokens are
+ * not averaged away. */
+static tn_tensor *mean(const text_classifier *m, tn_tape *t, tn_bags texts)
+{
+    return tn_mul(t, nn_embedding_mean(&m->words, t, texts), root_of_length(t, texts));
+}
+
+/* In the maximum a telling token stands whole, however long the text is, and once, however often it occurs. */
 static tn_tensor *pool(const text_classifier *m, tn_tape *t, tn_bags texts)
 {
-    tn_tensor *mean = tn_mul(t, nn_embedding_mean(&m->words, t, texts), root_of_length(t, texts));
-    tn_tensor *most = nn_embedding_bag(&m->words, t, texts, TN_BAG_MAX);
+    tn_tensor *most;
 
-    return tn_concat(t, 2, (tn_tensor *[]){mean, most}, 1);
+    if (m->pooling == TEXT_MEAN) return mean(m, t, texts);
+    most = nn_embedding_bag(&m->words, t, texts, TN_BAG_MAX);
+    return m->pooling == TEXT_MAX ? most : tn_concat(t, 2, (tn_tensor *[]){mean(m, t, texts), most}, 1);
 }
 
 tn_tensor *text_classifier_forward(const text_classifier *m, tn_tape *t, tn_bags texts)

@@ -7,9 +7,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char version_key[] = "tarn.classify", version[] = "1";
+static const char version_key[] = "tarn.classify", version[] = "2";
 static const char kind_key[] = "tarn.tokenizer", ngrams_key[] = "tarn.ngrams";
 static const char subwords_key[] = "tarn.subwords", buckets_key[] = "tarn.buckets";
+static const char pooling_key[] = "tarn.pooling";
 static const char labels_key[] = "tarn.labels", words_key[] = "tarn.vocabulary";
 
 void text_model_free(text_model *m)
@@ -23,9 +24,9 @@ void text_model_free(text_model *m)
 typedef struct description {
     text_buffer labels, words;
     char        ngrams[32], subwords[32], buckets[32];
-    tn_meta     meta[8]; /* the last one is for a pair more */
+    tn_meta     meta[9]; /* the last one is for a pair more */
 } description;
-enum { PAIRS = 7 };
+enum { PAIRS = 8 };
 
 static bool describe(description *d, const text_model *m, tn_error *err)
 {
@@ -40,8 +41,8 @@ static bool describe(description *d, const text_model *m, tn_error *err)
     snprintf(d->subwords, sizeof d->subwords, "%lld", (long long)s->subwords);
     snprintf(d->buckets, sizeof d->buckets, "%lld", (long long)s->buckets);
     const tn_meta all[PAIRS] = {{version_key, version},       {kind_key, text_kind_name(s->kind)}, {ngrams_key, d->ngrams},
-                                {subwords_key, d->subwords},  {buckets_key, d->buckets},           {labels_key, d->labels.s},
-                                {words_key, d->words.s}};
+                                {subwords_key, d->subwords},  {buckets_key, d->buckets},           {pooling_key, text_pooling_name(m->pooling)},
+                                {labels_key, d->labels.s},    {words_key, d->words.s}};
     memcpy(d->meta, all, sizeof all);
     return true;
 }
@@ -107,6 +108,14 @@ static bool read_settings(text_settings *s, const tn_file *f, const char *path, 
            read_number(f, path, buckets_key, 1, TEXT_MAX_BUCKETS, &s->buckets, err);
 }
 
+static bool read_pooling(text_pooling *p, const tn_file *f, const char *path, tn_error *err)
+{
+    const char *name = need(f, path, pooling_key, err);
+
+    if (!name || text_pooling_of(name, p)) return name;
+    return tn_fail(err, TN_EFORMAT, "%s: \"%s\" is \"%.40s\", not both, mean or max", path, pooling_key, name);
+}
+
 static bool read_lines(text_vocabulary *v, const tn_file *f, const char *path, const char *key, tn_error *err)
 {
     const char *lines = need(f, path, key, err);
@@ -140,7 +149,7 @@ static bool check_labels(const text_vocabulary *labels, const char *path, tn_err
 bool text_model_read(text_model *m, const tn_file *f, const char *path, tn_error *err)
 {
     bool ok = check_version(f, path, err) && read_settings(&m->encoder.settings, f, path, err) &&
-              read_lines(&m->labels, f, path, labels_key, err) && check_labels(&m->labels, path, err) &&
+              read_pooling(&m->pooling, f, path, err) && read_lines(&m->labels, f, path, labels_key, err) && check_labels(&m->labels, path, err) &&
               read_lines(&m->encoder.words, f, path, words_key, err);
 
     m->classes = m->labels.n;

@@ -6,12 +6,14 @@
 #include <tarn/io.h>
 #include <tarn/optim.h>
 
+#include "classifier.h"
 #include "encoder.h"
 
 typedef struct text_model {
     text_encoder    encoder;
     text_vocabulary labels; /* labels met after training, in a test file, stand behind the model's own */
     int32_t         classes; /* the model's own labels: the first ones */
+    text_pooling    pooling;
 } text_model; /* starts as {.encoder = {.settings = ...}} */
 
 void text_model_free(text_model *m);
@@ -23,7 +25,7 @@ bool text_model_save(const text_model *m, const tn_params *ps, const char *path,
 bool text_model_checkpoint(const text_model *m, const optim *o, const char *path, tn_meta more, tn_error *err);
 
 /* The reverse, from an opened file (path is for the errors). Format errors name the file and what is wrong in it: no
- * model of classify, a later format, a setting out of its bounds, a token or a label twice. */
+ * model of classify, another format, a setting out of its bounds, a token or a label twice. */
 bool text_model_read(text_model *m, const tn_file *f, const char *path, tn_error *err);
 
 /* Can a file be written there? What a training of hours asks first. Io error: names the folder. */

@@ -37,7 +37,7 @@ static const text_options defaults = {
     .model = "classify.safetensors",
     .settings = {TEXT_MIXED, 2, 5, 200000},
     .min_count = 1,
-    .dim = 16,
+    .dim = 32,
     .batch = 32,
     .seed = 1,
     .top = 10,
@@ -46,7 +46,7 @@ static const text_options defaults = {
 
 /* ---- the table ------------------------------------------------------------------------------------------------- */
 
-typedef enum sort { FLAG, WORD, WHOLE, NUMBER, FORMAT, KIND, RULE, POLICY, WEIGHTS, SPAN } sort;
+typedef enum sort { FLAG, WORD, WHOLE, NUMBER, FORMAT, KIND, POOLING, RULE, POLICY, WEIGHTS, SPAN } sort;
 
 typedef struct option {
     const char *name, *argument;
@@ -63,7 +63,9 @@ static const option table[] = {
     {"--model", "PATH", WORD, AT(model), 0, 0, TRAIN | EVAL | PREDICT | EXPLAIN | NEIGHBOURS | EXPORT | TUNE,
      "the model file (default classify.safetensors)"},
     {"--test", "FILE", WORD, AT(test), 0, 0, TRAIN, "texts to report on at the end, held out from training"},
-    {"--dim", "N", WHOLE, AT(dim), 1, 65536, TRAIN | SAME, "numbers per token (default 16, or those of --vectors)"},
+    {"--dim", "N", WHOLE, AT(dim), 1, 65536, TRAIN | SAME, "numbers per token (default 32, or those of --vectors)"},
+    {"--pooling", "HOW", POOLING, AT(pooling), 0, 0, TRAIN | SAME,
+     "of a text's tokens: their mean, their max or both (default both)"},
     {"--hidden", "N", WHOLE, AT(hidden), 0, 65536, TRAIN | SAME, "size of the hidden layer, 0: none (default 0)"},
     {"--epochs", "N", WHOLE, AT(epochs), 1, 1e6, TRAIN | SAME,
      "times that each text is seen (default: 5 to 25, more for fewer texts)"},
@@ -284,6 +286,8 @@ static bool set(text_options *o, const option *op, const char *value, tn_error *
                                          : refuse(op->name, value, "it must be tsv, fasttext, csv or auto", err);
     case KIND:
         return text_kind_of(value, to) ? true : refuse(op->name, value, "it must be mixed, word or char", err);
+    case POOLING:
+        return text_pooling_of(value, to) ? true : refuse(op->name, value, "it must be both, mean or max", err);
     case RULE:
         return set_rule(op, value, to, err);
     case POLICY:
@@ -522,6 +526,8 @@ static const char *value_of(const text_options *o, const option *op, char *room,
         return room;
     case KIND:
         return text_kind_name(*(const text_kind *)at);
+    case POOLING:
+        return text_pooling_name(*(const text_pooling *)at);
     case RULE:
         return rules[*(const text_rule *)at].name;
     case WEIGHTS:

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "classifier.h"
 #include "encoder.h"
 #include "reader.h"
 
@@ -35,6 +36,7 @@ typedef struct text_options {
     const char         *vectors;                   /* NULL: rows begin random */
     text_reader_options reader;
     text_settings       settings;
+    text_pooling        pooling;
     int64_t             min_count;
     int64_t             hidden, batch, seed;
     int64_t             dim;    /* 0: that of the vectors */

@@ -31,7 +31,7 @@ static bool sizes_in(const tn_file *f, const text_program *p, text_sizes *size)
 {
     tn_file_entry entry;
 
-    *size = (text_sizes){text_encoder_rows(&p->text.encoder), 0, 0, p->text.classes};
+    *size = (text_sizes){text_encoder_rows(&p->text.encoder), 0, 0, p->text.classes, p->text.pooling};
     for (int i = 0; tn_file_at(f, i, &entry); i++) {
         if (strcmp(entry.name, "words.weight") == 0 && entry.shape.n == 2 && entry.shape.at[0] == size->rows)
             size->dim = entry.shape.at[1];

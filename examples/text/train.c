@@ -204,7 +204,7 @@ static bool train_model(text_program *p, text_data *data)
 static bool build(text_program *p)
 {
     const text_options *o = &p->options;
-    text_sizes          size = {text_encoder_rows(&p->text.encoder), o->dim, o->hidden, p->text.classes};
+    text_sizes          size = {text_encoder_rows(&p->text.encoder), o->dim, o->hidden, p->text.classes, p->text.pooling};
 
     if (size.classes < 2)
         return tn_fail(p->err, TN_EFORMAT, "%s: all texts have the same label; to learn takes two or more",
