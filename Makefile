@@ -6,6 +6,7 @@
 # make test-aarch64   cross-compiles, and runs the tests under qemu    make test-musl   the programs on another C library
 # make test-clang    clang's build against this one: the same bits
 # make bench      tarn beside its peers, about 10 minutes; BENCH="gemm gpt" runs those parts
+# make quality    classify's macro-F1 beside its peers'; QUALITY=ablations: what each of its ingredients is worth
 # make faults     memory, files and threads that fail, at every call of a whole life; in make test too
 # make fuzz       feeds the readers and the ops with hostile bytes (clang), FUZZ_SECONDS=60 each; FUZZ="npy ops" those
 # make killed     stops and kills a training at 200 moments: each time it goes on to the same bytes
@@ -299,6 +300,12 @@ $(BENCHES): $(B)/bench/%: $(B)/bench/%.o $(B)/bench/bench.o $(LIB)
 .PHONY: bench
 bench: $(BENCHES) examples/classify
 	$(PYTHON) tests/bench/bench.py --build $(B) $(BENCH)
+
+# ---- answers: classify beside its peers, or QUALITY=ablations ----------------------------------------------------------
+
+.PHONY: quality
+quality: examples/classify
+	$(PYTHON) tests/quality.py --build $(B) $(QUALITY)
 
 # ---- checks ----------------------------------------------------------------------------------------------------------
 
