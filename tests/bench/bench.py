@@ -444,6 +444,8 @@ class Classifiers:
                 "--buckets", "200000", "--epochs", str(epochs)]
         if "--subwords" in self.help:
             argv += ["--subwords", "0"]
+        if "--pooling" in self.help:
+            argv += ["--pooling", "mean"]  # what fastText computes
         return child(argv + [text.train], cpus=cpus)
 
     def fasttext_train(self, text, model, dim, ngrams, epochs, cpus=1):
