@@ -13,7 +13,7 @@ static text_program program_of(text_settings settings, const char *words, int64_
     ck_assert(text_encoder_learn(&p.text.encoder, &tokens, text_span_of(words), &err));
     ck_assert(text_vocabulary_prune(&p.text.encoder.words, 1, &err));
     text_tokens_free(&tokens);
-    text_classifier_init(&p.model, ps, (text_sizes){text_encoder_rows(&p.text.encoder), 8, hidden, classes}, tn_normal(0, 1));
+    text_classifier_init(&p.model, ps, (text_sizes){text_encoder_rows(&p.text.encoder), 8, hidden, classes, TEXT_BOTH}, tn_normal(0, 1));
     for (int i = 0; i < tn_params_count(ps); i++) {
         x = tn_params_at(ps, i);
         for (int64_t k = 0; x != p.model.words.weight && k < x->n; k++) x->data[k] = (tn_real)sin((double)(7 * i + 3 * k + 1));
