@@ -151,6 +151,8 @@ static const char *choices_of(const option *op)
         return "auto tsv fasttext csv";
     case KIND:
         return "mixed word char";
+    case POOLING:
+        return "mean max both";
     case RULE:
         return "sgd adam adamw adagrad rmsprop sparse_adam";
     case POLICY:
