@@ -25,7 +25,7 @@ predict() { $classify predict --model "$model" "$@"; }
 for w in tea cat sun map hat pen cup sea; do
     printf 'rude\tthe frobby %s\nclean\tthe nice %s\nrude\t这 笨蛋 %s\nclean\t这 朋友 %s\n' $w $w $w $w
 done > "$work/train"
-ok "train fails" $classify train --quiet --epochs 30 --ngrams 1 --subwords 0 --model "$model" "$work/train"
+ok "train fails" $classify train --quiet --epochs 30 --ngrams 1 --subwords 0 --pooling mean --dim 16 --model "$model" "$work/train"
 printf 'the nice tea\nthe Frobby, tea\n这笨蛋 cat\nnice sun\n' > "$work/in"
 
 # --match and -q: what grep does

@@ -241,8 +241,8 @@ START_TEST(a_model_wider_than_its_file)
 {
     char path[64];
     file f = begin_header();
-    add(&f, "{\"__metadata__\":{\"tarn.classify\":\"1\",\"tarn.tokenizer\":\"mixed\",\"tarn.ngrams\":\"1\",\"tarn.subwords\":\"0\","
-            "\"tarn.buckets\":\"1\",\"tarn.labels\":\"a\\nb\\n\",\"tarn.vocabulary\":\"x\\n\"},"
+    add(&f, "{\"__metadata__\":{\"tarn.classify\":\"2\",\"tarn.tokenizer\":\"mixed\",\"tarn.ngrams\":\"1\",\"tarn.subwords\":\"0\","
+            "\"tarn.buckets\":\"1\",\"tarn.pooling\":\"mean\",\"tarn.labels\":\"a\\nb\\n\",\"tarn.vocabulary\":\"x\\n\"},"
             "\"words.weight\":{\"dtype\":\"U8\",\"shape\":[1,50000],\"data_offsets\":[0,50000]},"
             "\"hidden.bias\":{\"dtype\":\"U8\",\"shape\":[50000],\"data_offsets\":[50000,100000]}}");
     end_header(&f);

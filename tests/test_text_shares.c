@@ -4,7 +4,7 @@
 #include "examples/text/mask.h"
 
 /* A model with random numbers whose vocabulary is words; the parameters are the fixture's. */
-static text_program program_of(text_settings settings, const char *words, int64_t hidden, int64_t classes)
+static text_program program_of(text_settings settings, text_pooling pooling, const char *words, int64_t hidden, int64_t classes)
 {
     text_program p = {.text.encoder.settings = settings, .text.classes = (int32_t)classes, .ps = ps, .err = &err};
     text_tokens  tokens = {0};
@@ -13,7 +13,7 @@ static text_program program_of(text_settings settings, const char *words, int64_
     ck_assert(text_encoder_learn(&p.text.encoder, &tokens, text_span_of(words), &err));
     ck_assert(text_vocabulary_prune(&p.text.encoder.words, 1, &err));
     text_tokens_free(&tokens);
-    text_classifier_init(&p.model, ps, (text_sizes){text_encoder_rows(&p.text.encoder), 8, hidden, classes, TEXT_BOTH}, tn_normal(0, 1));
+    text_classifier_init(&p.model, ps, (text_sizes){text_encoder_rows(&p.text.encoder), 8, hidden, classes, pooling}, tn_normal(0, 1));
     for (int i = 0; i < tn_params_count(ps); i++) {
         x = tn_params_at(ps, i);
         for (int64_t k = 0; x != p.model.words.weight && k < x->n; k++) x->data[k] = (tn_real)sin((double)(7 * i + 3 * k + 1));
@@ -42,7 +42,7 @@ static double pull(const text_program *p, const text_shares *s, int32_t id)
 /* a has its two places' rows and pairs: each pair is half a's, the pair of two a's all. */
 START_TEST(by_hand)
 {
-    text_program p = program_of((text_settings){TEXT_MIXED, 2, 0, 1000}, "a 你 好", 0, 3);
+    text_program p = program_of((text_settings){TEXT_MIXED, 2, 0, 1000}, TEXT_MEAN, "a 你 好", 0, 3);
     text_shares  s = {0};
     text_ids     ids = {0};
     double       root = sqrt(9); /* five tokens, four pairs */
@@ -74,7 +74,7 @@ START_TEST(they_add_up)
     static const text_settings settings[] = {
         {TEXT_MIXED, 1, 0, 1}, {TEXT_MIXED, 2, 5, 1000}, {TEXT_WORD, 3, 4, 1000}, {TEXT_CHAR, 3, 0, 1000}};
     const int64_t hidden = _i / 4 ? 6 : 0;
-    text_program  p = program_of(settings[_i % 4], "a hello world the music 你 好 操 x", hidden, 2 + _i % 2);
+    text_program  p = program_of(settings[_i % 4], (text_pooling)(_i % 3), "a hello world the music 你 好 操 x", hidden, 2 + _i % 2);
     text_shares   s = {0};
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -95,7 +95,7 @@ END_TEST
 /* What a hidden layer's shares leave over is the biases': without biases nothing is left. */
 START_TEST(nothing_is_left_without_biases)
 {
-    text_program p = program_of((text_settings){TEXT_MIXED, 2, 5, 1000}, "a hello world the music 你 好", 6, 3);
+    text_program p = program_of((text_settings){TEXT_MIXED, 2, 5, 1000}, TEXT_BOTH, "a hello world the music 你 好", 6, 3);
     text_shares  s = {0};
 
     for (int64_t k = 0; k < p.model.hidden.bias->n; k++) p.model.hidden.bias->data[k] = 0;
@@ -112,7 +112,7 @@ END_TEST
 /* A text without one of its tokens: where the share is large, the margin goes the way that the share says. */
 START_TEST(as_leaving_a_token_out)
 {
-    text_program p = program_of((text_settings){TEXT_MIXED, 2, 0, 5000}, "a b c d e f g h i j k l m n o p q r s t u v w x y z",
+    text_program p = program_of((text_settings){TEXT_MIXED, 2, 0, 5000}, TEXT_MEAN, "a b c d e f g h i j k l m n o p q r s t u v w x y z",
                                 _i ? 16 : 0, 2);
     text_shares  s = {0}, without = {0};
     int          large = 0, agree = 0;
