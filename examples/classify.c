@@ -26,7 +26,7 @@ static bool train_command(text_program *p)
     p->text.encoder.settings = o->settings;
     p->text.pooling = o->pooling;
     ok = text_model_path_check(o->model, p->err) && text_checkpoint_path_check(o, p->err) &&
-         text_train(p, &data, &test) && text_model_save(&p->text, p->ps, o->model, p->err) &&
+         text_train(p, &data, &test) && text_model_save(&p->text, p->ps, o->model, 0, NULL, p->err) &&
          (!o->test || text_program_report(p, &test));
     text_data_free(&data);
     text_data_free(&test);
@@ -36,7 +36,7 @@ static bool train_command(text_program *p)
 static bool eval_command(text_program *p)
 {
     text_data data = {.err = p->err};
-    bool      ok = text_program_load(p) && text_program_read(p, 1, p->options.files, false, &data) &&
+    bool      ok = text_program_load(p) && text_program_read(p, p->options.files[0], &data) &&
               text_program_report(p, &data);
 
     text_data_free(&data);

@@ -1,6 +1,7 @@
 """Models that travel between PyTorch and examples/classify.
 
-    python3 examples/pytorch.py logits MODEL < LINES   the logits of each line, of a model that classify saved
+    python3 examples/pytorch.py logits MODEL < LINES   the logits of each line, of a model that classify saved: as the net
+                                                       gives them, before classify divides them by "tarn.temperature"
     python3 examples/pytorch.py train MODEL TSV        trains an EmbeddingBag and a Linear on label<TAB>text, and saves
                                                        them so that `classify predict --model MODEL` uses them
 

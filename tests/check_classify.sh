@@ -34,7 +34,8 @@ ok "train fails" train --model "$work/other" --seed 2
 ok "another seed gives the same model" [ "$(cmp "$model" "$work/other" 2>&1)" ]
 for options in "--hidden 8 --dim 4" "--optimizer adam" "--optimizer adamw" "--optimizer adagrad" "--optimizer rmsprop" \
     "--optimizer sparse_adam" "--tokenizer char --ngrams 3" "--tokenizer word --ngrams 1 --subwords 0 --min-count 2" \
-    "--freeze-embedding --class-weights none" "--batch 1000000" "--pooling mean" "--pooling max"; do
+    "--freeze-embedding --class-weights none" "--class-weights profane=2 --label-smoothing 0.1" "--batch 1000000" "--pooling mean" \
+    "--pooling max"; do
     ok "train $options fails" train $options --model "$work/other"
     ok "eval after $options fails" $classify eval --model "$work/other" examples/data/test.tsv > "$work/out"
     ok "eval after $options labels worse than a coin" [ "$(accuracy "$work/out")" -ge 45 ]
@@ -75,6 +76,51 @@ timeout 60 head -n 1 <&4 > "$work/out"
 ok "predict does not answer before its input ends" grep -q '	one$' "$work/out"
 exec 3>&- 4<&-
 
+# thresholds: fitted on a part that is not learnt, saved with the model, another one on demand
+threshold() { tr ',' '\n' < "$1" | sed -n 's/.*"tarn.threshold":"\([0-9.]*\)".*/\1/p'; }
+positives() { grep -c "^${2:-profane}	" "$1"; }
+careful=$work/careful
+ok "train --validation fails" $classify train --buckets 5000 --validation 0.2 --model "$work/other" examples/data/train.tsv 2> "$work/err"
+ok "no calibration is told" grep -q "^309 texts of validation: temperature [0-9.]*, expected calibration error 0\.[0-9]* (0\.[0-9]* without)" "$work/err"
+ok "train --target-precision fails" $classify train --buckets 5000 --validation 0.2 --target-precision 0.9 --model "$careful" \
+    examples/data/train.tsv 2> "$work/err"
+ok "no threshold is told: $(cat "$work/err")" grep -q '^threshold for profane: 0\.[0-9]*, with precision [01]\.[0-9]* and recall' "$work/err"
+ok "it is less precise: $(cat "$work/err")" awk '/^threshold/ && $6 >= 0.9 { good = 1 } END { exit !good }' "$work/err"
+ok "predict fails" $classify predict --model "$work/other" "$work/texts" > "$work/plain"
+ok "predict fails" $classify predict --model "$careful" "$work/texts" > "$work/out"
+ok "no text is said to be profane" [ "$(positives "$work/out")" -gt 0 ]
+ok "the saved threshold changes nothing" [ "$(positives "$work/out")" -lt "$(positives "$work/plain")" ]
+ok "a label below the threshold" awk -F '\t' -v x="$(threshold "$careful")" \
+    '$1 == "profane" && $2 < x - 0.0001 || $1 == "clean" && 1 - $2 > x + 0.0001 { bad = 1 } END { exit bad }' "$work/out"
+$classify predict --model "$work/other" --threshold "$(threshold "$careful")" "$work/texts" > "$work/again"
+same "--threshold is not the saved one" "$work/out" "$work/again"
+$classify predict --model "$careful" --threshold 0 "$work/texts" > "$work/again"
+same "--threshold 0 is not the likeliest label" "$work/plain" "$work/again"
+$classify predict --model "$careful" --threshold 0 --positive clean "$work/texts" > "$work/again"
+same "--threshold 0 is not the likeliest label" "$work/plain" "$work/again"
+$classify predict --model "$careful" --threshold 1 --positive clean "$work/texts" > "$work/again"
+ok "clean though p(clean) < 1" [ "$(positives "$work/again" clean)" = 0 ]
+precision() { $classify eval --model "$careful" "$@" examples/data/test.tsv | awk '$1 == "profane" { print $2 * 10000; exit }'; }
+ok "eval does not use the threshold" [ "$(precision)" -gt "$(precision --threshold 0.1)" ]
+status 2 "--positive rude: there is no such label; there are clean, profane" $classify predict --model "$careful" --positive rude --threshold 1
+status 2 "--positive rude: there is no such label; there are clean, profane" $classify train --positive rude examples/data/train.tsv
+status 2 "one weight for each label, please: clean, profane" $classify train --class-weights 1,2,3 examples/data/train.tsv
+ok "weights fail" train --class-weights 1,1 --model "$work/other"
+ok "weights fail" train --class-weights none --model "$work/again"
+tail -c 100000 "$work/other" > "$work/out"; tail -c 100000 "$work/again" > "$work/some"
+same "weights of 1 are not none" "$work/out" "$work/some"
+sed 's/^clean/x/; s/^profane/clean/; s/^x/profane/' examples/data/test.tsv > "$work/flipped"
+train --target-precision 1 --validation "$work/flipped" --positive clean --model "$work/other" 2> "$work/err"
+ok "a precision out of reach is not told: $(cat "$work/err")" grep -q "no threshold gives clean a precision of 1 on validation; the best is taken" "$work/err"
+
+# early stopping: what is kept is the best epoch, which is what it was when it ended
+early() { $classify train --epochs 12 --buckets 5000 --validation 0.3 --seed 4 "$@" examples/data/train.tsv; }
+ok "train --patience fails" early --patience 2 --model "$work/other" 2> "$work/err"
+ok "no score on validation" grep -q '^  *on validation: macro-F1 0\.[0-9]*$' "$work/err"
+ok "it does not stop: $(tail -3 "$work/err")" [ "$(grep -c '^epoch' "$work/err")" -lt 12 ]
+best=$(sed -n 's/^the best epoch on validation: //p' "$work/err")
+ok "the best epoch is not the best: $best" awk -v best="$best" '/macro-F1/ { n++; if ($4 > most) { most = $4; at = n } } END { exit !(at == best && n == best + 2) }' "$work/err"
+
 # the same text as fastText's format and as CSV gives the same model
 sed 's/^/__label__/; s/	/ /' examples/data/train.tsv > "$work/ft.txt"
 ok "train fails on fastText's format" $classify train --quiet --epochs 3 --buckets 5000 --model "$work/other" "$work/ft.txt"
@@ -102,6 +148,7 @@ status 1 "cannot open \"nosuch\"" $classify train --test nosuch examples/data/tr
 status 1 "nosuch" $classify predict --model nosuch
 printf 'a\tx\na\ty\n' > "$work/one"
 status 1 "all texts have the same label" $classify train --model "$work/other" "$work/one"
+status 2 "--validation 0.1: of so few texts that is none" $classify train --patience 1 --model "$work/other" "$work/three"
 printf 'a\tx\nb\t\344y\n' > "$work/one"
 status 1 "$work/one:2: byte 3 (0xE4) is not UTF-8" $classify train --model "$work/other" "$work/one"
 status 0 "1 pieces of $work/one were not UTF-8" $classify train --quiet --utf8 replace --model "$work/other" "$work/one"
@@ -127,7 +174,8 @@ status 0 "" few --model "$work/other" --checkpoint "$work/c" --checkpoint-every 
 same "going on gives another model" "$work/kept" "$work/other"
 ok "eval fails with a checkpoint" $classify eval --model "$work/c" examples/data/test.tsv > "$work/out"
 for options in "--dim 5" "--pooling max" "--hidden 2" "--epochs 4" "--batch 5" "--lr 0.5" "--tokenizer char" "--ngrams 3" \
-    "--subwords 4" "--buckets 301" "--min-count 2" "--class-weights none" "--seed 2"; do
+    "--subwords 4" "--buckets 301" "--min-count 2" "--class-weights none" "--seed 2" "--label-smoothing 0.5" \
+    "--validation 0.25"; do
     status 2 "$work/c is of another training: that one has ${options% *} " \
         few --model "$work/other" --checkpoint "$work/c" --resume $options "$work/few"
     ok "nothing is said of $options" grep -q ", this one $options\$" "$work/err"

@@ -18,7 +18,7 @@ train() { # options; the environment has MOMENT and SIGNAL
 }
 is_kept() { ! $had || [ -e "$checkpoint" ]; }
 is_whole() { [ ! -e "$model" ] || cmp -s "$model" "$work/whole"; }
-forget() { rm -f "$model" "$checkpoint"; }
+forget() { rm -f "$model" "$checkpoint" "$checkpoint.best"; }
 reference() { # options: of the training that is not disturbed, into $work/whole
     "$killed" train --quiet --epochs 3 --batch 4 --dim 4 --buckets 300 --model "$work/whole" "$@" "$texts"
 }
@@ -42,8 +42,9 @@ END
     done
 done
 
-# SIGKILL at 200 moments, drawn by a fixed seed: killed, it goes on from what is there, until it has come to its end
-kills=0 saving=0 ends=0 seed=1 rule=sgd
+# SIGKILL at 200 moments, drawn by a fixed seed: killed, it goes on from what is there, until it has come to its end; every
+# fourth training keeps the best epoch, which is the second of three
+kills=0 saving=0 ends=0 seed=1 rule=sgd early="--seed 2 --validation 0.4 --patience 1 --lr 2"
 ok "training fails" reference --optimizer $rule
 forget
 while [ $kills -lt 200 ] && [ $failures = 0 ]; do
@@ -59,7 +60,7 @@ while [ $kills -lt 200 ] && [ $failures = 0 ]; do
     0)
         ends=$((ends + 1))
         ok "killed: it ends with another model" cmp -s "$model" "$work/whole"
-        case $rule in sgd) rule=adam ;; adam) rule=sparse_adam ;; *) rule=sgd ;; esac
+        case $rule in sgd) rule=adam ;; adam) rule="sgd $early" ;; "sgd $early") rule=sparse_adam ;; *) rule=sgd ;; esac
         ok "training fails" reference --optimizer $rule
         forget ;;
     *) bad "it ends with $got: $(cat "$work/err")" ;;

@@ -286,7 +286,7 @@ static bool read_gradient(life *l)
 
 static bool save(life *l)
 {
-    return text_model_save(&l->text, l->params, model_path, &l->err);
+    return text_model_save(&l->text, l->params, model_path, 0, NULL, &l->err);
 }
 
 static bool save_array(life *l)

@@ -143,6 +143,37 @@ START_TEST(encoded_alike_by_any_number_of_threads)
 }
 END_TEST
 
+/* A share of each label goes, by the seed; no label loses all; both parts stay in the order of the file. */
+START_TEST(split)
+{
+    enum { N = 40 };
+    static const int left[] = {30, 8, 1, 1};
+    char            bytes[N * 8] = "";
+    text_vocabulary names = {0};
+    int64_t         moved = 0;
+
+    for (int i = 0; i < N; i++) sprintf(bytes + strlen(bytes), "%c\t%d\n", i < 30 ? 'a' : i < 38 ? 'b' : i < 39 ? 'c' : 'd', i);
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        text_corpus c = corpus_of(bytes, &names), part = {0}, again = corpus_of(bytes, &names), same = {0};
+        int         count[4] = {0};
+        ck_assert(text_corpus_split(&c, 0.25, names.n, tn_rng_new(seed, 2, 0, 0), &part, &err));
+        ck_assert(text_corpus_split(&again, 0.25, names.n, tn_rng_new(seed, 2, 0, 0), &same, &err));
+        ck_assert(part.n == 10 && c.n == 30 && same.n == 10);
+        for (int64_t i = 0; i < c.n; i++) count[c.labels[i]]++;
+        for (int64_t i = 0; i < part.n; i++) count[part.labels[i]]++, moved += atoi(part.texts[i].s);
+        for (int i = 0; i < 4; i++) ck_assert_int_eq(count[i], left[i]);
+        for (int64_t i = 0; i < part.n; i++) ck_assert(text_span_equal(part.texts[i], same.texts[i]));
+        for (int64_t i = 1; i < part.n; i++) ck_assert_int_lt(atoi(part.texts[i - 1].s), atoi(part.texts[i].s));
+        for (int64_t i = 1; i < c.n; i++) ck_assert_int_lt(atoi(c.texts[i - 1].s), atoi(c.texts[i].s));
+        ck_assert_int_le(atoi(part.texts[part.n - 1].s), 37);
+        text_corpus_free(&part), text_corpus_free(&same);
+        text_corpus_free(&c), text_corpus_free(&again);
+    }
+    ck_assert_int_ne(moved, 3 * (moved / 3)); /* three draws, not one */
+    text_vocabulary_free(&names);
+}
+END_TEST
+
 /* ---- scores ---------------------------------------------------------------------------------------------------- */
 
 static text_vocabulary names_of(int n, const char *const *names)
@@ -178,16 +209,19 @@ START_TEST(scores)
 
     ck_assert(text_metrics_init(&m, &v, &err));
     ck_assert(text_metrics_accuracy(&m) == 0 && text_metrics_macro_f1(&m) == 0);
-    for (int i = 0; i < 8; i++) text_metrics_add(&m, truth[i], answer[i]);
+    ck_assert_double_eq(text_metrics_calibration_error(&m), 0);
+    for (int i = 0; i < 8; i++) text_metrics_add(&m, truth[i], answer[i], i < 5 ? 0.9 : i < 7 ? 0.5 : 1);
+    /* three of five are right at 0.9, two of two at 0.5, none of one at 1 */
+    ck_assert_double_eq_tol(text_metrics_calibration_error(&m), (fabs(3 - 5 * 0.9) + fabs(2 - 2 * 0.5) + 1) / 8, 1e-12);
     ck_assert_double_eq_tol(text_metrics_accuracy(&m), 0.625, 1e-12);
     ck_assert_double_eq_tol(text_metrics_macro_f1(&m), (2.0 / 3 + 0.4 + 0.8) / 3, 1e-12);
     ck_assert_double_eq_tol(text_metrics_score(&m, 1).precision, 1.0 / 3, 1e-12);
     ck_assert_double_eq_tol(text_metrics_score(&m, 1).recall, 0.5, 1e-12);
     ck_assert_double_eq(text_metrics_score(&m, 3).f1, 0);
-    ck_assert_ptr_nonnull(strstr(text_of(&m, text_metrics_print), "8 texts: accuracy 0.6250, macro-F1 0.6222\n"));
+    ck_assert_ptr_nonnull(strstr(text_of(&m, text_metrics_print), "8 texts: accuracy 0.6250, macro-F1 0.6222, expected calibration error 0.4375\n"));
     ck_assert_str_eq(
         text_of(&m, text_metrics_json),
-        "{\"texts\": 8, \"accuracy\": 0.625000, \"macro_f1\": 0.622222, \"classes\": ["
+        "{\"texts\": 8, \"accuracy\": 0.625000, \"macro_f1\": 0.622222, \"calibration_error\": 0.437500, \"classes\": ["
         "{\"label\": \"a\", \"precision\": 0.666667, \"recall\": 0.666667, \"f1\": 0.666667, \"texts\": 3}, "
         "{\"label\": \"b\", \"precision\": 0.333333, \"recall\": 0.500000, \"f1\": 0.400000, \"texts\": 2}, "
         "{\"label\": \"c\\\"\", \"precision\": 1.000000, \"recall\": 0.666667, \"f1\": 0.800000, \"texts\": 3}, "
@@ -206,18 +240,20 @@ static const tn_meta good[] = {{"tarn.classify", "2"},   {"tarn.tokenizer", "wor
                                {"tarn.vocabulary", "你\nx\n"}};
 enum { PAIRS = sizeof good / sizeof *good };
 
-/* Reads a model whose metadata is the good one, but for one pair: another value, or NULL, left out. */
+/* Reads a model whose metadata is the good one, but for one pair: another value, NULL, left out, or a pair more. */
 static bool read_with(const char *key, const char *value, text_model *m)
 {
-    tn_meta  meta[PAIRS];
+    tn_meta  meta[PAIRS + 1];
     int      n = 0;
     tn_file *f;
-    bool     ok;
+    bool     ok, more = *key;
 
     for (int i = 0; i < PAIRS; i++) {
         bool other = strcmp(good[i].key, key) == 0;
+        more = more && !other;
         if (!other || value) meta[n++] = (tn_meta){good[i].key, other ? value : good[i].value};
     }
+    if (more) meta[n++] = (tn_meta){key, value};
     snprintf(path, sizeof path, "/tmp/tarn_data_%ld", (long)getpid());
     ck_assert(tn_save(ps, path, n, meta));
     f = tn_file_open(path, &err);
@@ -241,12 +277,16 @@ START_TEST(model_file_there_and_back)
     ck_assert(m.encoder.settings.subwords == 4 && m.encoder.settings.buckets == 100 && m.pooling == TEXT_MAX);
     text_vocabulary_free(&m.labels);
     m.labels = names_of(3, names);
-    ck_assert(text_model_save(&m, ps, path, &err));
+    ck_assert(m.decision.temperature == 1 && m.decision.threshold == 0 && m.decision.positive == -1); /* not in the file */
+    m.decision = (text_decision){1.2345678901234567, 0.1, 1};
+    ck_assert(text_model_save(&m, ps, path, 0, NULL, &err));
     f = tn_file_open(path, &err);
     ck_assert(text_model_read(&again, f, path, &err));
     ck_assert_int_eq(again.pooling, TEXT_MAX);
     ck_assert_int_eq(again.labels.n, 2); /* not the one that training never saw */
     ck_assert_str_eq(tn_file_meta(f, "tarn.vocabulary"), "你\nx\n");
+    ck_assert_str_eq(tn_file_meta(f, "tarn.positive"), "good");
+    ck_assert(memcmp(&again.decision, &m.decision, sizeof again.decision) == 0);
     tn_file_close(f);
     unlink(path);
     text_model_free(&m);
@@ -276,6 +316,12 @@ static const struct bad_meta {
     {"tarn.vocabulary", "a", "the model: \"tarn.vocabulary\": line 1 has no end"},
     {"tarn.vocabulary", "\n", "the model: \"tarn.vocabulary\": line 1 is empty"},
     {"tarn.vocabulary", NULL, "the model: its metadata has no \"tarn.vocabulary\""},
+    {"tarn.temperature", "0", "the model: \"tarn.temperature\" is \"0\", not a number from 1e-06 to 1e+06"},
+    {"tarn.temperature", "nan", "the model: \"tarn.temperature\" is \"nan\", not a number from 1e-06 to 1e+06"},
+    {"tarn.temperature", "1x", "the model: \"tarn.temperature\" is \"1x\", not a number from 1e-06 to 1e+06"},
+    {"tarn.threshold", "2", "the model: \"tarn.threshold\" is \"2\", not a number from 0 to 1"},
+    {"tarn.threshold", "0.5", "the model: \"tarn.positive\" is \"\", not one of its labels"},
+    {"tarn.positive", "c", "the model: \"tarn.positive\" is \"c\", not one of its labels"},
 };
 
 START_TEST(hostile_metadata)
@@ -306,6 +352,7 @@ static void add(TCase *c)
     tcase_add_test(c, no_text_at_all);
     tcase_add_test(c, batches);
     tcase_add_test(c, encoded_alike_by_any_number_of_threads);
+    tcase_add_test(c, split);
     tcase_add_test(c, scores);
     tcase_add_test(c, model_file_there_and_back);
     tcase_add_loop_test(c, hostile_metadata, 0, sizeof bad_meta / sizeof *bad_meta);

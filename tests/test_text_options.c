@@ -28,7 +28,10 @@ START_TEST(defaults)
     ck_assert(o.command == TEXT_TRAIN && o.n_files == 1 && strcmp(o.files[0], "a.tsv") == 0);
     ck_assert_str_eq(o.model, "classify.safetensors");
     ck_assert(o.dim == 32 && o.pooling == TEXT_BOTH && o.hidden == 0 && o.epochs == 0 && o.batch == 32 && o.seed == 1 && o.min_count == 1);
-    ck_assert(o.rule == TEXT_SGD && o.balanced && !o.freeze && !o.quiet && !o.test);
+    ck_assert(o.rule == TEXT_SGD && !o.freeze && !o.quiet && !o.test);
+    ck_assert(o.held_out == 0 && !o.validation && o.patience == 0 && o.smoothing == 0);
+    ck_assert(o.threshold == -1 && o.precision == -1 && !o.positive);
+    ck_assert_str_eq(o.class_weights, "balanced");
     ck_assert(o.settings.kind == TEXT_MIXED && o.settings.ngrams == 2 && o.settings.subwords == 5);
     ck_assert_double_eq_tol(o.lr, 0.96, 1e-12);
     ck_assert(parse("predict", &o) && o.command == TEXT_PREDICT && o.n_files == 0);
@@ -47,8 +50,17 @@ START_TEST(all_options)
     ck_assert(o.epochs == 3 && o.batch == 7 && o.seed == 0 && o.min_count == 2 && o.settings.ngrams == 3);
     ck_assert(o.settings.subwords == 0 && o.settings.buckets == 9 && strcmp(o.files[0], "-") == 0);
     ck_assert(parse("train x --freeze-embedding --class-weights none --tokenizer char --quiet --test=t --utf8 replace", &o));
-    ck_assert(o.freeze && !o.balanced && o.settings.kind == TEXT_CHAR && o.quiet && o.reader.replace);
+    ck_assert(o.freeze && strcmp(o.class_weights, "none") == 0 && o.settings.kind == TEXT_CHAR && o.quiet && o.reader.replace);
     ck_assert_str_eq(o.test, "t");
+    ck_assert(parse("train x --validation 0.2 --patience 3 --label-smoothing 0.1 --threshold 0.7 --positive b", &o));
+    ck_assert(o.held_out == 0.2 && !o.validation && o.patience == 3 && o.smoothing == 0.1 && o.threshold == 0.7);
+    ck_assert_str_eq(o.positive, "b");
+    ck_assert(parse("train x --validation v.tsv --target-precision 0.95", &o) && o.held_out == 0 && o.precision == 0.95);
+    ck_assert_str_eq(o.validation, "v.tsv");
+    ck_assert(parse("train x --target-precision 0.95", &o) && o.held_out == 0.1);
+    ck_assert(parse("train x --patience 1", &o) && o.held_out == 0.1);
+    ck_assert(parse("predict --threshold 0.2 --positive b", &o) && o.threshold == 0.2);
+    ck_assert(parse("eval x --threshold 0", &o) && o.threshold == 0);
     ck_assert(parse("train x --checkpoint c --checkpoint-every 7 --resume", &o));
     ck_assert(strcmp(o.checkpoint, "c") == 0 && o.every == 7 && o.resume);
     ck_assert(parse("train x --checkpoint c", &o) && o.every == 1000 && !o.resume);
@@ -112,7 +124,16 @@ static const char *const wrong[][2] = {
     {"train x --pooling sum", "--pooling sum: it must be both, mean or max"},
     {"train x --format xml", "--format xml: it must be tsv, fasttext, csv or auto"},
     {"train x --utf8 ignore", "--utf8 ignore: it must be error or replace"},
-    {"train x --class-weights 3", "--class-weights 3: it must be none or balanced"},
+    {"train x --class-weights=", "--class-weights \"\": it must not be empty"},
+    {"train x --label-smoothing 2", "--label-smoothing 2: it must be a number from 0 to 1"},
+    {"train x --validation 0.6", "--validation 0.6: it must be a share from 0 to 0.5, or a file"},
+    {"train x --validation -1", "--validation -1: it must be a share from 0 to 0.5, or a file"},
+    {"train x --validation=", "--validation \"\": it must not be empty"},
+    {"train x --validation 0 --patience 2", "--patience: on which texts? --validation PART names them"},
+    {"train x --validation 0 --target-precision 0.9", "--target-precision: on which texts? --validation PART names them"},
+    {"train x --threshold 0.5 --target-precision 0.9", "--target-precision chooses a threshold: leave --threshold out"},
+    {"predict --positive b", "--positive: from which probability on? --threshold X says it"},
+    {"predict --threshold 1.5", "--threshold 1.5: it must be a number from 0 to 1"},
     {"train x --quiet=yes", "--quiet takes no value"},
     {"train x --model=", "--model \"\": it must not be empty"},
     {"train x --resume", "--resume: which file? --checkpoint FILE names it"},
@@ -159,16 +180,19 @@ START_TEST(description)
 {
     static const char *const lines[][2] = {
         {"", "--dim 32\n--pooling both\n--hidden 0\n--epochs 0\n--batch 32\n--lr 0.96\n--optimizer sgd\n--tokenizer mixed\n--ngrams 2\n"
-             "--subwords 5\n--buckets 200000\n--min-count 1\n--vectors none\n--freeze-embedding no\n--class-weights balanced\n--seed 1\n"},
+             "--subwords 5\n--buckets 200000\n--min-count 1\n--vectors none\n--freeze-embedding no\n--class-weights balanced\n"
+             "--label-smoothing 0\n--validation 0\n--patience 0\n--seed 1\n"},
         {"--dim 3 --pooling max --hidden 4 --epochs 5 --batch 6 --lr 0.10000000000000002 --optimizer rmsprop --tokenizer word --ngrams 1 "
-         "--subwords 0 --buckets 7 --min-count 8 --vectors v.vec --freeze-embedding --class-weights none --seed 9000000000000000",
+         "--subwords 0 --buckets 7 --min-count 8 --vectors v.vec --freeze-embedding --class-weights a=2,b=1 --label-smoothing 0.1 "
+         "--validation v --patience 3 --seed 9000000000000000",
          "--dim 3\n--pooling max\n--hidden 4\n--epochs 5\n--batch 6\n--lr 0.10000000000000002\n--optimizer rmsprop\n--tokenizer word\n"
-         "--ngrams 1\n--subwords 0\n--buckets 7\n--min-count 8\n--vectors v.vec\n--freeze-embedding yes\n--class-weights none\n"
+         "--ngrams 1\n--subwords 0\n--buckets 7\n--min-count 8\n--vectors v.vec\n--freeze-embedding yes\n--class-weights a=2,b=1\n"
+         "--label-smoothing 0.1\n--validation v\n--patience 3\n"
          "--seed 9000000000000000\n"}};
     text_options o;
 
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        char        line[430];
+        char        line[550];
         text_buffer b = {0};
         snprintf(line, sizeof line, "train x %s --quiet --model m --test t", lines[i][0]);
         ck_assert(parse(line, &o));
@@ -262,7 +286,7 @@ START_TEST(help)
                  {"predict --help", TEXT_PREDICT}, {"explain --help", TEXT_EXPLAIN},
                  {"help neighbours", TEXT_NEIGHBOURS}, {"export-vectors -h", TEXT_EXPORT_VECTORS}, {"tune -h", TEXT_TUNE}};
     text_options o;
-    char         text[5000];
+    char         text[6000];
 
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
         ck_assert(parse(asked[i].line, &o));
@@ -301,6 +325,7 @@ START_TEST(progress_lines)
     text_progress_epoch(&p);
     text_progress_step(&p, 4, 200, 0.25, 4);
     text_progress_epoch(&p);
+    text_progress_score(&p, 0.75);
     text_progress_end(&p);
     rewind(f);
     n = fread(text, 1, sizeof text - 1, f);
@@ -308,6 +333,7 @@ START_TEST(progress_lines)
     fclose(f);
     ck_assert_ptr_nonnull(strstr(text, "epoch 1/2  loss 0.8000  accuracy 0.5000  "));
     ck_assert_ptr_nonnull(strstr(text, "\nepoch 2/2  loss 0.2500  accuracy 1.0000  "));
+    ck_assert_ptr_nonnull(strstr(text, "\n            on validation: macro-F1 0.7500\n"));
     ck_assert_ptr_null(strchr(text, '\r'));
     text_progress_begin(&p, NULL, 1, 0); /* quiet */
     text_progress_epoch(&p);

@@ -7,11 +7,14 @@
 
 const tn_real *text_answers_find(text_program *p, tn_tape *t, const text_data *data, int32_t *label)
 {
-    tn_tensor *probability;
+    const text_decision *how = &p->text.decision;
+    tn_tensor           *probability;
 
     tn_tape_begin(t, TN_EVAL);
-    probability = tn_softmax(t, text_classifier_forward(&p->model, t, text_data_all(data).texts), -1);
-    return tn_argmax(t, probability, -1, label) ? probability->data : NULL;
+    probability = text_decision_probability(how, t, text_classifier_forward(&p->model, t, text_data_all(data).texts));
+    for (int64_t i = 0; probability && i < data->n; i++)
+        label[i] = text_decision_label(how, probability->data + i * p->text.classes, p->text.classes);
+    return probability ? probability->data : NULL;
 }
 
 bool text_add_probability(text_buffer *to, double probability, tn_error *err)

@@ -1,6 +1,7 @@
 /* metrics.c: accuracy, precision, recall, F1. */
 #include "metrics.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "locale.h"
@@ -20,10 +21,16 @@ void text_metrics_free(text_metrics *m)
     *m = (text_metrics){0};
 }
 
-void text_metrics_add(text_metrics *m, int32_t truth, int32_t answer)
+void text_metrics_add(text_metrics *m, int32_t truth, int32_t answer, double confidence)
 {
+    int              k = confidence < 1 ? (int)(confidence * TEXT_BINS) : TEXT_BINS - 1;
+    struct text_bin *bin = &m->bin[k];
+
     m->confusion[truth * m->classes + answer]++;
     m->n++;
+    bin->n++;
+    bin->right += truth == answer;
+    bin->confidence += confidence;
 }
 
 static double ratio(int64_t part, int64_t whole)
@@ -65,6 +72,14 @@ double text_metrics_macro_f1(const text_metrics *m)
         occurring += s.support + s.answers > 0;
     }
     return occurring ? sum / (double)occurring : 0;
+}
+
+double text_metrics_calibration_error(const text_metrics *m)
+{
+    double sum = 0;
+
+    for (int k = 0; k < TEXT_BINS; k++) sum += fabs((double)m->bin[k].right - m->bin[k].confidence);
+    return m->n ? sum / (double)m->n : 0;
 }
 
 /* How many columns a terminal takes for a name: two for most characters of three bytes and more. */
@@ -124,8 +139,8 @@ void text_metrics_print(const text_metrics *m, FILE *to)
         print_name(m, i, width, to);
         fprintf(to, "  %9.4f  %6.4f  %6.4f  %7lld\n", s.precision, s.recall, s.f1, (long long)s.support);
     }
-    fprintf(to, "%lld texts: accuracy %.4f, macro-F1 %.4f\n", (long long)m->n, text_metrics_accuracy(m),
-            text_metrics_macro_f1(m));
+    fprintf(to, "%lld texts: accuracy %.4f, macro-F1 %.4f, expected calibration error %.4f\n", (long long)m->n,
+            text_metrics_accuracy(m), text_metrics_macro_f1(m), text_metrics_calibration_error(m));
     if (m->classes <= MOST_PRINTED) print_confusion(m, width, to);
     text_locale_back(users);
 }
@@ -147,8 +162,8 @@ void text_metrics_json(const text_metrics *m, FILE *to)
 {
     locale_t users = text_locale_plain();
 
-    fprintf(to, "{\"texts\": %lld, \"accuracy\": %.6f, \"macro_f1\": %.6f, \"classes\": [", (long long)m->n,
-            text_metrics_accuracy(m), text_metrics_macro_f1(m));
+    fprintf(to, "{\"texts\": %lld, \"accuracy\": %.6f, \"macro_f1\": %.6f, \"calibration_error\": %.6f, \"classes\": [",
+            (long long)m->n, text_metrics_accuracy(m), text_metrics_macro_f1(m), text_metrics_calibration_error(m));
     for (int64_t i = 0; i < m->classes; i++) {
         text_score s = text_metrics_score(m, i);
         fprintf(to, i ? ", {\"label\": " : "{\"label\": ");

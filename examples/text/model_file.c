@@ -7,10 +7,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "locale.h"
+
 static const char version_key[] = "tarn.classify", version[] = "2";
 static const char kind_key[] = "tarn.tokenizer", ngrams_key[] = "tarn.ngrams";
 static const char subwords_key[] = "tarn.subwords", buckets_key[] = "tarn.buckets";
 static const char pooling_key[] = "tarn.pooling";
+static const char temperature_key[] = "tarn.temperature", threshold_key[] = "tarn.threshold";
+static const char positive_key[] = "tarn.positive";
 static const char labels_key[] = "tarn.labels", words_key[] = "tarn.vocabulary";
 
 void text_model_free(text_model *m)
@@ -21,12 +25,36 @@ void text_model_free(text_model *m)
 }
 
 /* What a model file says, and the texts of it. */
+enum { MOST_PAIRS = 14 };
 typedef struct description {
-    text_buffer labels, words;
-    char        ngrams[32], subwords[32], buckets[32];
-    tn_meta     meta[9]; /* the last one is for a pair more */
+    text_buffer labels, words, positive;
+    char        ngrams[32], subwords[32], buckets[32], temperature[32], threshold[32];
+    tn_meta     meta[MOST_PAIRS];
+    int         n;
 } description;
-enum { PAIRS = 8 };
+
+static void add(description *d, const char *key, const char *value)
+{
+    d->meta[d->n++] = (tn_meta){key, value};
+}
+
+/* What prediction does with the logits; what says nothing is left out. */
+static bool describe_decision(description *d, const text_model *m, tn_error *err)
+{
+    const text_decision *how = &m->decision;
+    locale_t             users = text_locale_plain();
+
+    snprintf(d->temperature, sizeof d->temperature, "%.17g", how->temperature);
+    snprintf(d->threshold, sizeof d->threshold, "%.17g", how->threshold);
+    text_locale_back(users);
+    if (how->temperature != 1) add(d, temperature_key, d->temperature);
+    if (how->threshold > 0) add(d, threshold_key, d->threshold);
+    if (how->positive < 0) return true;
+    text_span label = text_vocabulary_at(&m->labels, how->positive);
+    if (!text_buffer_add(&d->positive, label.s, label.n, err)) return false;
+    add(d, positive_key, d->positive.s);
+    return true;
+}
 
 static bool describe(description *d, const text_model *m, tn_error *err)
 {
@@ -40,23 +68,31 @@ static bool describe(description *d, const text_model *m, tn_error *err)
     snprintf(d->ngrams, sizeof d->ngrams, "%lld", (long long)s->ngrams);
     snprintf(d->subwords, sizeof d->subwords, "%lld", (long long)s->subwords);
     snprintf(d->buckets, sizeof d->buckets, "%lld", (long long)s->buckets);
-    const tn_meta all[PAIRS] = {{version_key, version},       {kind_key, text_kind_name(s->kind)}, {ngrams_key, d->ngrams},
-                                {subwords_key, d->subwords},  {buckets_key, d->buckets},           {pooling_key, text_pooling_name(m->pooling)},
-                                {labels_key, d->labels.s},    {words_key, d->words.s}};
-    memcpy(d->meta, all, sizeof all);
-    return true;
+    add(d, version_key, version);
+    add(d, kind_key, text_kind_name(s->kind));
+    add(d, ngrams_key, d->ngrams);
+    add(d, subwords_key, d->subwords);
+    add(d, buckets_key, d->buckets);
+    add(d, pooling_key, text_pooling_name(m->pooling));
+    add(d, labels_key, d->labels.s);
+    add(d, words_key, d->words.s);
+    return describe_decision(d, m, err);
 }
 
 static void description_free(description *d)
 {
     text_buffer_free(&d->labels);
     text_buffer_free(&d->words);
+    text_buffer_free(&d->positive);
 }
 
-bool text_model_save(const text_model *m, const tn_params *ps, const char *path, tn_error *err)
+bool text_model_save(const text_model *m, const tn_params *ps, const char *path, int n, const tn_meta *more, tn_error *err)
 {
     description d;
-    bool        ok = describe(&d, m, err) && tn_save(ps, path, PAIRS, d.meta);
+    bool        ok = describe(&d, m, err);
+
+    for (int i = 0; i < n; i++) add(&d, more[i].key, more[i].value);
+    ok = ok && tn_save(ps, path, d.n, d.meta);
 
     description_free(&d);
     return ok;
@@ -67,8 +103,8 @@ bool text_model_checkpoint(const text_model *m, const optim *o, const char *path
     description d;
     bool        ok = describe(&d, m, err);
 
-    d.meta[PAIRS] = more;
-    ok = ok && optim_save(o, path, PAIRS + 1, d.meta);
+    add(&d, more.key, more.value);
+    ok = ok && optim_save(o, path, d.n, d.meta);
     description_free(&d);
     return ok;
 }
@@ -116,6 +152,37 @@ static bool read_pooling(text_pooling *p, const tn_file *f, const char *path, tn
     return tn_fail(err, TN_EFORMAT, "%s: \"%s\" is \"%.40s\", not both, mean or max", path, pooling_key, name);
 }
 
+static bool read_real(const tn_file *f, const char *path, const char *key, double low, double high, double *to, tn_error *err)
+{
+    const char *text = tn_file_meta(f, key);
+    locale_t    users;
+    char       *end;
+
+    if (!text) return true;
+    users = text_locale_plain();
+    *to = strtod(text, &end);
+    text_locale_back(users);
+    if (end == text || *end || !(*to >= low && *to <= high))
+        return tn_fail(err, TN_EFORMAT, "%s: \"%s\" is \"%.40s\", not a number from %g to %g", path, key, text, low, high);
+    return true;
+}
+
+static bool read_decision(text_model *m, const tn_file *f, const char *path, tn_error *err)
+{
+    text_decision *how = &m->decision;
+    const char    *positive = tn_file_meta(f, positive_key);
+
+    *how = text_decision_plain();
+    if (!read_real(f, path, temperature_key, 1e-6, 1e6, &how->temperature, err) ||
+        !read_real(f, path, threshold_key, 0, 1, &how->threshold, err))
+        return false;
+    if (positive) how->positive = text_vocabulary_find_name(&m->labels, positive);
+    if (how->positive < 0 && (positive || how->threshold > 0))
+        return tn_fail(err, TN_EFORMAT, "%s: \"%s\" is \"%.40s\", not one of its labels", path, positive_key,
+                       positive ? positive : "");
+    return true;
+}
+
 static bool read_lines(text_vocabulary *v, const tn_file *f, const char *path, const char *key, tn_error *err)
 {
     const char *lines = need(f, path, key, err);
@@ -149,8 +216,9 @@ static bool check_labels(const text_vocabulary *labels, const char *path, tn_err
 bool text_model_read(text_model *m, const tn_file *f, const char *path, tn_error *err)
 {
     bool ok = check_version(f, path, err) && read_settings(&m->encoder.settings, f, path, err) &&
-              read_pooling(&m->pooling, f, path, err) && read_lines(&m->labels, f, path, labels_key, err) && check_labels(&m->labels, path, err) &&
-              read_lines(&m->encoder.words, f, path, words_key, err);
+              read_pooling(&m->pooling, f, path, err) && read_lines(&m->labels, f, path, labels_key, err) &&
+              check_labels(&m->labels, path, err) && read_lines(&m->encoder.words, f, path, words_key, err) &&
+              read_decision(m, f, path, err);
 
     m->classes = m->labels.n;
     return ok;

@@ -41,12 +41,15 @@ static const text_options defaults = {
     .batch = 32,
     .seed = 1,
     .top = 10,
-    .balanced = true,
+    .class_weights = "balanced",
+    .held_out = -1,
+    .threshold = -1,
+    .precision = -1,
 };
 
 /* ---- the table ------------------------------------------------------------------------------------------------- */
 
-typedef enum sort { FLAG, WORD, WHOLE, NUMBER, FORMAT, KIND, POOLING, RULE, POLICY, WEIGHTS, SPAN } sort;
+typedef enum sort { FLAG, WORD, WHOLE, NUMBER, FORMAT, KIND, POOLING, RULE, POLICY, WEIGHTS, PART, SPAN } sort;
 
 typedef struct option {
     const char *name, *argument;
@@ -85,8 +88,20 @@ static const option table[] = {
      "begin with the rows of FILE: fastText's .vec, word2vec's text or binary, GloVe's"},
     {"--freeze-embedding", NULL, FLAG, AT(freeze), 0, 0, TRAIN | SAME,
      "leave the tokens' rows as they begin: random, or those of --vectors"},
-    {"--class-weights", "HOW", WEIGHTS, AT(balanced), 0, 0, TRAIN | SAME,
-     "balanced: rare classes count as much as frequent ones; none (default balanced)"},
+    {"--class-weights", "HOW", WEIGHTS, AT(class_weights), 0, 0, TRAIN | SAME,
+     "none; balanced: rare ones count as much; 2,1: by name; rude=2 (default balanced)"},
+    {"--label-smoothing", "X", NUMBER, AT(smoothing), 0, 1, TRAIN | SAME,
+     "this share of a text's label goes to all labels alike (default 0)"},
+    {"--validation", "PART", PART, AT(validation), 0, 0.5, TRAIN | SAME,
+     "held out, to calibrate on: a share of the texts, or a file (default 0; 0.1 if needed)"},
+    {"--patience", "N", WHOLE, AT(patience), 0, 1e6, TRAIN | SAME,
+     "stop after N epochs that were no better on validation, keep the best (default 0: off)"},
+    {"--positive", "LABEL", WORD, AT(positive), 0, 0, TRAIN | EVAL | PREDICT,
+     "the label that a threshold is about (default: the rarer one in training, saved)"},
+    {"--threshold", "X", NUMBER, AT(threshold), 0, 1, TRAIN | EVAL | PREDICT,
+     "say it from this probability on; 0: the likeliest (default: as saved, else 0)"},
+    {"--target-precision", "X", NUMBER, AT(precision), 0, 1, TRAIN,
+     "save the threshold that has this precision on validation"},
     {"--seed", "N", WHOLE, AT(seed), 0, 9e15, TRAIN | SAME, "the same seed gives the same model (default 1)"},
     {"--budget", "TIME", SPAN, AT(budget), 1, 1e6, TUNE, "how long to search: 90 or 90s, 5m, 1h (default 60s)"},
     {"--trials", "N", WHOLE, AT(trials), 1, 1e6, TUNE, "how many to try, however long it takes, instead of --budget"},
@@ -143,7 +158,7 @@ static bool belongs(const option *op, unsigned commands)
     return op->commands & (commands & TUNE ? commands | SAME : commands);
 }
 
-/* The words that it takes, and no other; NULL: too many. */
+/* The words that it takes; NULL: too many. */
 static const char *choices_of(const option *op)
 {
     switch (op->sort) {
@@ -270,6 +285,24 @@ static bool set_either(const option *op, const char *value, const char *no, cons
     return tn_fail(err, TN_EUSAGE, "%s %.60s: it must be %s or %s", op->name, value, no, yes);
 }
 
+/* A number is a share, everything else a file. */
+static bool set_part(text_options *o, const option *op, const char *value, tn_error *err)
+{
+    locale_t users = text_locale_plain();
+    char    *end;
+    double   x = strtod(value, &end);
+    bool     number = end != value && !*end;
+
+    text_locale_back(users);
+
+    if (number && !(x >= op->low && x <= op->high))
+        return tn_fail(err, TN_EUSAGE, "%s %.60s: it must be a share from %g to %g, or a file", op->name, value, op->low,
+                       op->high);
+    o->validation = number ? NULL : value;
+    o->held_out = number ? x : 0;
+    return *value ? true : refuse(op->name, "\"\"", "it must not be empty", err);
+}
+
 static bool set(text_options *o, const option *op, const char *value, tn_error *err)
 {
     void *to = (char *)o + op->place;
@@ -278,6 +311,7 @@ static bool set(text_options *o, const option *op, const char *value, tn_error *
     case FLAG:
         return *(bool *)to = true;
     case WORD:
+    case WEIGHTS:
         *(const char **)to = value;
         return *value ? true : refuse(op->name, "\"\"", "it must not be empty", err);
     case WHOLE:
@@ -294,10 +328,10 @@ static bool set(text_options *o, const option *op, const char *value, tn_error *
         return set_rule(op, value, to, err);
     case POLICY:
         return set_either(op, value, "error", "replace", to, err);
-    case WEIGHTS:
-        return set_either(op, value, "none", "balanced", to, err);
     case SPAN:
         return set_span(op, value, to, err);
+    case PART:
+        return set_part(o, op, value, err);
     }
     return false;
 }
@@ -403,6 +437,26 @@ static bool check_files(const text_options *o, tn_error *err)
     }
 }
 
+/* What chooses by validation has some, if nothing is said of it. */
+static bool check_validation(text_options *o, tn_error *err)
+{
+    bool wanted = o->precision >= 0 || o->patience, none;
+
+    if (o->command == TEXT_TUNE && (o->validation || o->held_out > 0 || o->patience))
+        return tn_fail(err, TN_EUSAGE, "tune holds texts out by itself: leave --validation and --patience out");
+
+    if (o->held_out < 0) o->held_out = wanted ? 0.1 : 0;
+    none = !o->validation && o->held_out == 0;
+    if (o->command != TEXT_TRAIN && o->positive && o->threshold < 0)
+        return tn_fail(err, TN_EUSAGE, "--positive: from which probability on? --threshold X says it");
+    if (o->precision >= 0 && o->threshold >= 0)
+        return tn_fail(err, TN_EUSAGE, "--target-precision chooses a threshold: leave --threshold out");
+    if (none && wanted)
+        return tn_fail(err, TN_EUSAGE, "%s: on which texts? --validation PART names them",
+                       o->precision >= 0 ? "--target-precision" : "--patience");
+    return true;
+}
+
 static bool check_checkpoint(text_options *o, tn_error *err)
 {
     if (!o->checkpoint && (o->resume || o->every))
@@ -476,7 +530,9 @@ bool text_options_parse(text_options *o, int argc, char **argv, tn_error *err)
     }
     o->lr = 0;
     o->dim = 0;
-    if (!parse_words(o, argc, argv, err) || !check_checkpoint(o, err) || !check_predict(o, err) || !check_budget(o, err)) return false;
+    if (!parse_words(o, argc, argv, err) || !check_validation(o, err) || !check_checkpoint(o, err) || !check_predict(o, err) ||
+        !check_budget(o, err))
+        return false;
     if (o->lr == 0) o->lr = default_lr(o);
     if (!o->dim && !o->vectors) o->dim = defaults.dim;
     return true;
@@ -519,6 +575,7 @@ static const char *value_of(const text_options *o, const option *op, char *room,
 
     switch (op->sort) {
     case WORD:
+    case WEIGHTS:
         return *(const char *const *)at ? *(const char *const *)at : "none";
     case WHOLE:
         snprintf(room, size, "%lld", (long long)*(const int64_t *)at);
@@ -532,12 +589,13 @@ static const char *value_of(const text_options *o, const option *op, char *room,
         return text_pooling_name(*(const text_pooling *)at);
     case RULE:
         return rules[*(const text_rule *)at].name;
-    case WEIGHTS:
-        return *(const bool *)at ? "balanced" : "none";
     case FORMAT:
         return text_format_name(*(const text_format *)at);
     case POLICY:
         return *(const bool *)at ? "replace" : "error";
+    case PART:
+        if (!o->validation) put_number(o->held_out, room, size);
+        return o->validation ? o->validation : room;
     default:
         return *(const bool *)at ? "yes" : "no";
     }

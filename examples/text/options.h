@@ -34,6 +34,9 @@ typedef struct text_options {
     const char         *model, *test, *checkpoint; /* NULL: none is kept */
     const char         *match, *html;              /* NULL: all lines; no page */
     const char         *vectors;                   /* NULL: rows begin random */
+    const char         *validation;                /* a file; NULL: this share of the texts: held_out */
+    const char         *class_weights;             /* "balanced", "none", or weights: class_weights.h */
+    const char         *positive;                  /* the label that a threshold is about; NULL: as it comes */
     text_reader_options reader;
     text_settings       settings;
     text_pooling        pooling;
@@ -46,9 +49,11 @@ typedef struct text_options {
     int64_t             top;
     int64_t             budget; /* seconds; 0: trials count */
     int64_t             trials;
-    double              lr;
+    int64_t             patience; /* epochs; 0: all epochs are trained, the last one is kept */
+    double              lr, smoothing, held_out;
+    double              threshold, precision; /* -1: not given */
     text_rule           rule;
-    bool                freeze, balanced, quiet, json, resume, explain, words;
+    bool                freeze, quiet, json, resume, explain, words;
 } text_options;
 
 /* Reads the command line into *o, from the defaults on. argv is put in another order: files last. Usage errors name

@@ -49,11 +49,46 @@ static bool sizes_in(const tn_file *f, const text_program *p, text_sizes *size)
     return true;
 }
 
+static bool no_label(text_program *p)
+{
+    const text_vocabulary *labels = &p->text.labels;
+    text_buffer            list = {0};
+    bool                   ok = true;
+
+    for (int32_t i = 0; ok && i < p->text.classes; i++) {
+        text_span label = text_vocabulary_at(labels, i);
+        ok = (!i || text_buffer_add(&list, ", ", 2, p->err)) && text_buffer_add(&list, label.s, label.n, p->err);
+    }
+    if (ok) tn_fail(p->err, TN_EUSAGE, "--positive %.200s: there is no such label; there are %s", p->options.positive, list.s);
+    text_buffer_free(&list);
+    return false;
+}
+
+bool text_program_set_positive(text_program *p)
+{
+    int32_t label = text_vocabulary_find_name(&p->text.labels, p->options.positive);
+
+    if (label < 0 || label >= p->text.classes) return no_label(p);
+    p->text.decision.positive = label;
+    return true;
+}
+
+/* As the model was saved, but for what the options say. */
+static bool set_decision(text_program *p)
+{
+    text_decision *d = &p->text.decision;
+
+    if (p->options.positive && !text_program_set_positive(p)) return false;
+    if (p->options.threshold >= 0) d->threshold = p->options.threshold;
+    return d->threshold == 0 || d->positive >= 0 ||
+           tn_fail(p->err, TN_EUSAGE, "--threshold: of which label? --positive LABEL names it");
+}
+
 bool text_program_load(text_program *p)
 {
     tn_file   *f = tn_file_open(p->options.model, p->err);
     text_sizes size;
-    bool       ok = f && text_model_read(&p->text, f, p->options.model, p->err) && sizes_in(f, p, &size);
+    bool       ok = f && text_model_read(&p->text, f, p->options.model, p->err) && sizes_in(f, p, &size) && set_decision(p);
 
     if (ok) {
         p->ps = tn_params_new(0, p->err);
@@ -64,36 +99,66 @@ bool text_program_load(text_program *p)
     return ok;
 }
 
-bool text_program_read(text_program *p, int n, char *const *paths, bool learn, text_data *data)
+static bool read_files(text_program *p, int n, char *const *paths, text_corpus *corpus)
 {
-    text_corpus      corpus = {0};
-    text_vocabulary *labels = &p->text.labels;
-    bool             ok = text_corpus_read(&corpus, n, paths, p->options.reader, labels, p->err);
-
-    if (ok && learn) {
-        ok = text_corpus_sort_labels(&corpus, labels, p->err) &&
-             text_corpus_learn(&corpus, &p->text.encoder, p->options.min_count, p->err);
-        p->text.classes = labels->n;
-    }
-    if (ok && corpus.malformed)
+    if (!text_corpus_read(corpus, n, paths, p->options.reader, &p->text.labels, p->err)) return false;
+    if (corpus->malformed)
         fprintf(stderr, "classify: %lld pieces of %s%s were not UTF-8, and became U+FFFD\n",
-                (long long)corpus.malformed, paths[0], n > 1 ? ", ..." : "");
-    ok = ok && text_data_encode(data, &corpus, &p->text.encoder);
+                (long long)corpus->malformed, paths[0], n > 1 ? ", ..." : "");
+    return true;
+}
+
+bool text_program_read(text_program *p, const char *path, text_data *data)
+{
+    char *const paths[] = {(char *)path};
+    text_corpus corpus = {0};
+    bool        ok = read_files(p, 1, paths, &corpus) && text_data_encode(data, &corpus, &p->text.encoder);
+
     text_corpus_free(&corpus);
     return ok;
+}
+
+/* The held-out part, drawn by a stream of its own. */
+static bool hold_out(text_program *p, text_corpus *corpus, text_corpus *part)
+{
+    tn_rng rng = tn_rng_new((uint64_t)p->options.seed, 2, 0, 0);
+
+    return p->options.held_out <= 0 ||
+           text_corpus_split(corpus, p->options.held_out, p->text.labels.n, rng, part, p->err);
+}
+
+bool text_program_learn(text_program *p, text_data *data, text_data *validation)
+{
+    const text_options *o = &p->options;
+    text_corpus         corpus = {0}, part = {0};
+    text_encoder       *e = &p->text.encoder;
+    bool                ok = read_files(p, o->n_files, o->files, &corpus) &&
+              text_corpus_sort_labels(&corpus, &p->text.labels, p->err) && hold_out(p, &corpus, &part) &&
+              text_corpus_learn(&corpus, e, o->min_count, p->err);
+
+    p->text.classes = p->text.labels.n;
+    ok = ok && text_data_encode(data, &corpus, e) && text_data_encode(validation, &part, e);
+    text_corpus_free(&part);
+    text_corpus_free(&corpus);
+    return ok && (!o->validation || text_program_read(p, o->validation, validation));
 }
 
 bool text_program_evaluate(text_program *p, text_data *data, text_metrics *metrics)
 {
     enum { SIZE = 256 };
-    tn_tape *t = tn_tape_new(0, 0, p->err);
-    int32_t  answers[SIZE];
+    const text_decision *how = &p->text.decision;
+    const int64_t        classes = p->text.classes;
+    tn_tape             *t = tn_tape_new(0, 0, p->err);
+    tn_tensor           *y;
 
     text_data_rewind(data);
     for (text_batch b; tn_ok(t) && text_next(data, SIZE, &b);) {
         tn_tape_begin(t, TN_EVAL);
-        if (!tn_argmax(t, text_classifier_forward(&p->model, t, b.texts), -1, answers)) break;
-        for (int64_t i = 0; i < b.labels.n; i++) text_metrics_add(metrics, b.labels.id[i], answers[i]);
+        y = text_decision_probability(how, t, text_classifier_forward(&p->model, t, b.texts));
+        for (int64_t i = 0; y && i < b.labels.n; i++) {
+            int32_t answer = text_decision_label(how, y->data + i * classes, classes);
+            text_metrics_add(metrics, b.labels.id[i], answer, (double)y->data[i * classes + answer]);
+        }
     }
     tn_tape_free(t);
     return !p->err->code;

@@ -18,13 +18,22 @@ typedef struct text_program {
     bool            matched; /* there was a line with the label that --match names */
 } text_program;
 
-/* The model file that the options name. Errors: those of text_model_read and tn_file_load; format: its table has not
- * as many rows as its vocabulary and buckets. */
+/* The model file that the options name, which decides as they want it. Errors: those of text_model_read and tn_file_load;
+ * format: its table has not as many rows as its vocabulary and buckets; usage: it has no such label. */
 bool text_program_load(text_program *p);
 
-/* The texts of n files as ids; learn: the vocabulary and the labels are made from them first. Says on the standard
- * error how much was no UTF-8. Errors: those of text_corpus_read. */
-bool text_program_read(text_program *p, int n, char *const *paths, bool learn, text_data *data);
+/* The label that --positive names. Usage error: the model has no such label. */
+bool text_program_set_positive(text_program *p);
+
+/* The texts of a file as ids. Says on the standard error how much was no UTF-8. Errors: those of text_corpus_read. */
+bool text_program_read(text_program *p, const char *path, text_data *data);
+
+/* The same for the files that the options name, but for a part that goes to validation, if they want one: vocabulary and
+ * labels are made of the rest. */
+bool text_program_learn(text_program *p, text_data *data, text_data *validation);
+
+/* What the model says about each text of data, beside what is true. */
+bool text_program_evaluate(text_program *p, text_data *data, text_metrics *metrics);
 
 /* What the model says about each text of data, beside what is true. */
 bool text_program_evaluate(text_program *p, text_data *data, text_metrics *metrics);

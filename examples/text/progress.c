@@ -88,6 +88,11 @@ void text_progress_epoch(text_progress *p)
     p->loss = 0;
 }
 
+void text_progress_score(const text_progress *p, double f1)
+{
+    if (p->to) fprintf(p->to, "            on validation: macro-F1 %.4f\n", f1);
+}
+
 void text_progress_end(text_progress *p)
 {
     if (p->terminal) fprintf(p->to, "\r\033[K");

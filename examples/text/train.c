@@ -7,7 +7,9 @@
 
 #include <tarn/tarn.h>
 
-#include "checkpoint.h"
+#include "best.h"
+#include "calibrate.h"
+#include "class_weights.h"
 #include "progress.h"
 #include "signals.h"
 #include "vectors.h"
@@ -41,55 +43,51 @@ static optim *new_optim(tn_params *ps, text_rule rule, double lr)
 typedef struct training {
     tn_tape        *t;
     optim          *opt;
+    text_data      *data, *validation;
     tn_real        *weights; /* of the classes; NULL: all count the same */
     int32_t        *answers; /* of a batch */
     int64_t         room;
     int64_t         batches, steps; /* in an epoch; in all */
     double          loss;           /* the last finite one */
     text_checkpoint checkpoint;
+    text_best       best;
     text_progress   progress;
 } training;
 
-/* The classes' weights: n / (classes * n of this class), as scikit-learn's "balanced". */
-static tn_real *balanced_weights(const text_data *data, int64_t classes, tn_error *err)
-{
-    tn_real *weights = calloc((size_t)classes, sizeof *weights);
-
-    if (!weights) {
-        tn_fail(err, TN_EMEMORY, "out of memory: no room for %lld classes", (long long)classes);
-        return NULL;
-    }
-    for (int64_t i = 0; i < data->n; i++) weights[data->labels[i]] += 1;
-    for (int64_t i = 0; i < classes; i++) weights[i] = (tn_real)data->n / ((tn_real)classes * weights[i]);
-    return weights;
-}
-
 /* What is left to do is told from where it begins. */
-static void begin_progress(training *tr, const text_options *o, const text_data *data)
+static void begin_progress(training *tr, const text_options *o)
 {
     const int64_t done = optim_steps(tr->opt);
     const double  left = 1 - (double)done / (double)tr->steps;
 
     text_progress_begin(&tr->progress, o->quiet ? NULL : stderr, o->epochs,
-                        (int64_t)((double)(data->ids.n * o->epochs) * left));
+                        (int64_t)((double)(tr->data->ids.n * o->epochs) * left));
     tr->progress.epoch = done / tr->batches;
 }
 
-static void training_begin(training *tr, text_program *p, const text_data *data)
+/* To where the checkpoint was; before the end of the first epoch there is no best one. */
+static void go_on(training *tr, text_program *p)
+{
+    if (!text_checkpoint_load(&tr->checkpoint, tr->opt, p->err) || !tr->best.patience || tr->checkpoint.step < tr->batches)
+        return;
+    if (text_best_load(&tr->best, &tr->checkpoint, p->ps)) text_checkpoint_load(&tr->checkpoint, tr->opt, p->err);
+}
+
+static void training_begin(training *tr, text_program *p, text_data *data, text_data *validation)
 {
     const text_options *o = &p->options;
 
-    *tr = (training){.batches = (data->n + o->batch - 1) / o->batch, .loss = NAN};
+    *tr = (training){.data = data, .validation = validation, .best.patience = o->patience, .loss = NAN};
+    tr->batches = (data->n + o->batch - 1) / o->batch;
     tr->steps = tr->batches * o->epochs;
     tr->t = tn_tape_new((uint64_t)o->seed, 0, p->err);
     tr->opt = new_optim(p->ps, o->rule, o->lr);
-    if (o->balanced) tr->weights = balanced_weights(data, p->text.classes, p->err);
+    text_class_weights(o->class_weights, &p->text.labels, p->text.classes, data, &tr->weights, p->err);
     text_reserve(&tr->answers, &tr->room, o->batch < data->n ? o->batch : data->n, sizeof *tr->answers, p->err);
-    if (text_checkpoint_begin(&tr->checkpoint, o, &p->text, data, p->err) && o->resume)
-        text_checkpoint_load(&tr->checkpoint, tr->opt, p->err);
+    if (text_checkpoint_begin(&tr->checkpoint, o, &p->text, data, validation, p->err) && o->resume) go_on(tr, p);
     tn_tape_set_count(tr->t, (uint64_t)optim_steps(tr->opt));
     if (tr->checkpoint.path) text_signals_catch();
-    begin_progress(tr, o, data);
+    begin_progress(tr, o);
 }
 
 static void training_end(training *tr)
@@ -97,6 +95,7 @@ static void training_end(training *tr)
     if (tr->checkpoint.path) text_signals_release();
     text_progress_end(&tr->progress);
     text_checkpoint_end(&tr->checkpoint);
+    text_best_free(&tr->best);
     free(tr->answers);
     free(tr->weights);
     optim_free(tr->opt);
@@ -112,12 +111,14 @@ static void show(training *tr, const text_batch *b, const tn_tensor *logits, dou
     text_progress_step(&tr->progress, b->labels.n, b->texts.ids.n, loss, right);
 }
 
-static tn_tensor *loss_of(training *tr, tn_tensor *logits, tn_ids labels)
+static tn_tensor *loss_of(training *tr, tn_tensor *logits, tn_ids labels, double smoothing)
 {
-    tn_tensor *weights = NULL, *loss;
+    tn_cross_entropy_options options = tn_cross_entropy_defaults();
+    tn_tensor               *weights = NULL, *loss;
 
+    options.label_smoothing = smoothing;
     if (tr->weights) weights = tn_const(tr->t, TN_DIMS(logits ? logits->size[1] : 0), tr->weights);
-    loss = tn_cross_entropy_with(tr->t, logits, labels, weights, tn_cross_entropy_defaults());
+    loss = tn_cross_entropy_with(tr->t, logits, labels, weights, options);
     if (isfinite(tn_item(loss)))
         tr->loss = tn_item(loss);
     else if (loss)
@@ -159,14 +160,29 @@ static bool keep_checkpoint(text_program *p, training *tr)
     return !stop;
 }
 
-static void train_epoch(text_program *p, training *tr, text_data *data)
+/* How the epoch that has just ended does on validation: the best one is kept. */
+static void validate(text_program *p, training *tr)
+{
+    const int64_t epoch = optim_steps(tr->opt) / tr->batches;
+    text_metrics  m;
+
+    text_progress_epoch(&tr->progress);
+    if (!tr->best.patience) return;
+    if (text_metrics_init(&m, &p->text.labels, p->err) && text_program_evaluate(p, tr->validation, &m)) {
+        text_progress_score(&tr->progress, text_metrics_macro_f1(&m));
+        text_best_offer(&tr->best, epoch, text_metrics_macro_f1(&m), &tr->checkpoint, &p->text, p->ps);
+    }
+    text_metrics_free(&m);
+}
+
+static void train_epoch(text_program *p, training *tr)
 {
     tn_tape *t = tr->t;
 
-    for (text_batch b; tn_ok(t) && text_next(data, p->options.batch, &b);) {
+    for (text_batch b; tn_ok(t) && text_next(tr->data, p->options.batch, &b);) {
         tn_tape_begin(t, TN_GRAD | TN_TRAIN); /* drops the previous step */
         tn_tensor *logits = text_classifier_forward(&p->model, t, b.texts);
-        tn_tensor *loss = loss_of(tr, logits, b.labels);
+        tn_tensor *loss = loss_of(tr, logits, b.labels, p->options.smoothing);
         if (!keep_checkpoint(p, tr)) return;
         tn_backward(t, loss);
         optim_clip_norm(p->ps, 1); /* large batches come with large rates: one step must not throw the run away */
@@ -174,24 +190,33 @@ static void train_epoch(text_program *p, training *tr, text_data *data)
         optim_step(tr->opt); /* does nothing if the step failed */
         show(tr, &b, logits, tn_item(loss));
     }
-    if (tn_ok(t)) text_progress_epoch(&tr->progress);
+    if (tn_ok(t)) validate(p, tr);
+}
+
+static void take_best(training *tr, text_program *p)
+{
+    if (!tr->best.epoch) return;
+    text_best_restore(&tr->best, p->ps);
+    if (!p->options.quiet) fprintf(stderr, "the best epoch on validation: %lld\n", (long long)tr->best.epoch);
 }
 
 /* From the step on that the optimiser is at: 0, or a checkpoint's. */
-static bool train_model(text_program *p, text_data *data)
+static bool train_model(text_program *p, text_data *data, text_data *validation)
 {
     const text_options *o = &p->options;
     training            tr;
 
     tn_freeze(p->model.words.weight, o->freeze);
-    training_begin(&tr, p, data);
+    training_begin(&tr, p, data, validation);
     while (tn_ok(tr.t) && !p->stopped && optim_steps(tr.opt) < tr.steps) {
         const int64_t epoch = optim_steps(tr.opt) / tr.batches, seen = optim_steps(tr.opt) % tr.batches;
+        if (seen == 0 && text_best_is_final(&tr.best, epoch)) break;
         if (!text_data_shuffle(data, tn_rng_new((uint64_t)o->seed, 1, (uint64_t)epoch, 0))) break;
         text_data_skip(data, seen * o->batch);
-        train_epoch(p, &tr, data);
+        train_epoch(p, &tr);
     }
     tell_where(&tr, p->err);
+    if (!p->err->code && !p->stopped) take_best(&tr, p);
     training_end(&tr);
     if (p->stopped && o->checkpoint)
         fprintf(stderr, "classify: stopped after step %lld of %lld: the same command with --resume goes on from %s\n",
@@ -247,28 +272,36 @@ static bool fill_rows(text_program *p, text_vectors *v)
     return true;
 }
 
-bool text_train_on(text_program *p, text_data *data)
+static bool read_texts(text_program *p, text_data *data, text_data *validation, text_data *test)
+{
+    const text_options *o = &p->options;
+
+    if (!text_program_learn(p, data, validation) || (o->test && !text_program_read(p, o->test, test))) return false;
+    if (!o->quiet)
+        fprintf(stderr, "%lld texts, %lld ids of %lld, %d labels\n", (long long)data->n, (long long)data->ids.n,
+                (long long)text_encoder_rows(&p->text.encoder), (int)p->text.classes);
+    if (validation->n || (o->precision < 0 && !o->patience)) return true;
+    return tn_fail(p->err, TN_EUSAGE, "--validation %g: of so few texts that is none: a larger share, please, or a file",
+                   o->held_out);
+}
+
+bool text_train_on(text_program *p, text_data *data, text_data *validation)
 {
     text_options *o = &p->options;
     text_vectors  v = {0};
     bool          ok;
 
     if (!o->epochs) o->epochs = epochs_for(data->n);
-    ok = open_vectors(o, &v, p->err) && build(p) && fill_rows(p, &v);
+    ok = open_vectors(o, &v, p->err) && text_calibrate_begin(p, data) && build(p) && fill_rows(p, &v);
     text_vectors_close(&v);
-    return ok && train_model(p, data);
+    return ok && train_model(p, data, validation) && text_calibrate(p, validation);
 }
 
 bool text_train(text_program *p, text_data *data, text_data *test)
 {
-    const text_options *o = &p->options;
-    char *const         tests[] = {(char *)o->test};
+    text_data validation = {.err = p->err};
+    bool      ok = read_texts(p, data, &validation, test) && text_train_on(p, data, &validation);
 
-    if (!text_program_read(p, o->n_files, o->files, true, data) ||
-        (o->test && !text_program_read(p, 1, tests, false, test)))
-        return false;
-    if (!o->quiet)
-        fprintf(stderr, "%lld texts, %lld ids of %lld, %d labels\n", (long long)data->n, (long long)data->ids.n,
-                (long long)text_encoder_rows(&p->text.encoder), (int)p->text.classes);
-    return text_train_on(p, data);
+    text_data_free(&validation);
+    return ok;
 }

@@ -9,7 +9,7 @@
  */
 bool text_train(text_program *p, text_data *data, text_data *test);
 
-/* The same with texts that are read and encoded already. */
-bool text_train_on(text_program *p, text_data *data);
+/* The same with texts that are read and encoded already; validation may be empty. */
+bool text_train_on(text_program *p, text_data *data, text_data *validation);
 
 #endif

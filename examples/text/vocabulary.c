@@ -35,6 +35,12 @@ int32_t text_vocabulary_find(const text_vocabulary *v, text_token token)
     return v->slots ? slot_of(v, token)->id : -1;
 }
 
+int32_t text_vocabulary_find_name(const text_vocabulary *v, const char *name)
+{
+    text_span span = text_span_of(name);
+    return text_vocabulary_find(v, (text_token){span, text_hash(span)});
+}
+
 static int64_t slots_for(int64_t n)
 {
     int64_t slots = 1024;

@@ -22,6 +22,7 @@ typedef struct text_vocabulary {
 void text_vocabulary_free(text_vocabulary *v);
 
 int32_t   text_vocabulary_find(const text_vocabulary *v, text_token token); /* -1: unknown */
+int32_t   text_vocabulary_find_name(const text_vocabulary *v, const char *name); /* -1: unknown; for a label */
 text_span text_vocabulary_at(const text_vocabulary *v, int32_t id);
 
 /* The token's number, a new one if it is unknown; counts it. -1 after a memory error. */
