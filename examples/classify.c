@@ -20,16 +20,18 @@
 static bool train_command(text_program *p)
 {
     const text_options *o = &p->options;
-    text_data           data = {.err = p->err}, test = {.err = p->err};
+    text_sets           sets = {{.err = p->err}, {.err = p->err}, {.err = p->err}};
+    text_report         report = {0};
     bool                ok;
 
     p->text.encoder.settings = o->settings;
     p->text.pooling = o->pooling;
     ok = text_model_path_check(o->model, p->err) && text_checkpoint_path_check(o, p->err) &&
-         text_train(p, &data, &test) && text_model_save(&p->text, p->ps, o->model, 0, NULL, p->err) &&
-         (!o->test || text_program_report(p, &test));
-    text_data_free(&data);
-    text_data_free(&test);
+         (!o->report || text_model_path_check(o->report, p->err)) && text_train(p, &sets, &report) &&
+         text_model_save(&p->text, p->ps, o->model, 0, NULL, p->err) && (!o->test || text_program_report(p, &sets.test)) &&
+         (!o->report || text_report_write(&report, p, &sets));
+    text_report_free(&report);
+    text_sets_free(&sets);
     return ok;
 }
 
@@ -91,7 +93,8 @@ static bool demo_command(text_program *p)
 {
     char        path[] = "examples/data/train.tsv";
     char *const files[] = {path};
-    text_data   data = {.err = p->err}, test = {.err = p->err};
+    text_sets   sets = {{.err = p->err}, {.err = p->err}, {.err = p->err}};
+    text_report report = {0};
     bool        ok;
 
     p->options.files = files;
@@ -99,13 +102,12 @@ static bool demo_command(text_program *p)
     p->options.test = "examples/data/test.tsv";
     p->text.encoder.settings = p->options.settings;
     p->text.pooling = p->options.pooling;
-    ok = text_train(p, &data, &test) && text_program_report(p, &test);
+    ok = text_train(p, &sets, &report) && text_program_report(p, &sets.test);
     if (ok) {
         printf("\nSentences that it has not seen:\n");
         ok = text_predict_all(p, sizeof samples / sizeof *samples, samples);
     }
-    text_data_free(&data);
-    text_data_free(&test);
+    text_sets_free(&sets);
     return ok;
 }
 

@@ -58,6 +58,8 @@ START_TEST(all_options)
     ck_assert(parse("train x --validation v.tsv --target-precision 0.95", &o) && o.held_out == 0 && o.precision == 0.95);
     ck_assert_str_eq(o.validation, "v.tsv");
     ck_assert(parse("train x --target-precision 0.95", &o) && o.held_out == 0.1);
+    ck_assert(parse("train x --report r", &o) && o.held_out == 0.1 && strcmp(o.report, "r") == 0);
+    ck_assert(parse("train x --report r --test t", &o) && o.held_out == 0);
     ck_assert(parse("train x --patience 1", &o) && o.held_out == 0.1);
     ck_assert(parse("predict --threshold 0.2 --positive b", &o) && o.threshold == 0.2);
     ck_assert(parse("eval x --threshold 0", &o) && o.threshold == 0);
@@ -131,6 +133,7 @@ static const char *const wrong[][2] = {
     {"train x --validation=", "--validation \"\": it must not be empty"},
     {"train x --validation 0 --patience 2", "--patience: on which texts? --validation PART names them"},
     {"train x --validation 0 --target-precision 0.9", "--target-precision: on which texts? --validation PART names them"},
+    {"train x --validation 0 --report r", "--report: on which texts? --validation PART names them"},
     {"train x --threshold 0.5 --target-precision 0.9", "--target-precision chooses a threshold: leave --threshold out"},
     {"predict --positive b", "--positive: from which probability on? --threshold X says it"},
     {"predict --threshold 1.5", "--threshold 1.5: it must be a number from 0 to 1"},

@@ -29,25 +29,6 @@ bool text_calibrate_begin(text_program *p, const text_data *data)
     return !p->err->code;
 }
 
-/* The logits of all texts of data; the caller frees them. */
-static tn_real *logits_of(text_program *p, text_data *data)
-{
-    enum { SIZE = 256 };
-    const int64_t n = data->n * p->text.classes;
-    tn_real      *logits = malloc((size_t)n * sizeof *logits), *to = logits;
-    tn_tape      *t = tn_tape_new(0, 0, p->err);
-
-    if (!logits) tn_fail(p->err, TN_EMEMORY, "out of memory: no room for %lld logits", (long long)n);
-    text_data_rewind(data);
-    for (text_batch b; tn_ok(t) && text_next(data, SIZE, &b);) {
-        tn_tape_begin(t, TN_EVAL);
-        const tn_tensor *y = text_classifier_forward(&p->model, t, b.texts);
-        for (int64_t i = 0; y && i < y->n; i++) *to++ = y->data[i];
-    }
-    tn_tape_free(t);
-    return logits;
-}
-
 static double calibration_error(text_program *p, text_data *data)
 {
     text_metrics m;
@@ -94,7 +75,7 @@ bool text_calibrate(text_program *p, text_data *validation)
 {
     text_answers a = {.labels = validation->labels, .n = validation->n, .classes = p->text.classes};
     locale_t     users = text_locale_plain();
-    tn_real     *logits = validation->n ? logits_of(p, validation) : NULL;
+    tn_real     *logits = validation->n ? text_program_logits(p, validation) : NULL;
     bool         ok = !p->err->code;
 
     a.logits = logits;

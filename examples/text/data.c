@@ -150,6 +150,15 @@ bool text_corpus_split(text_corpus *c, double share, int64_t labels, tn_rng rng,
     return ok;
 }
 
+void text_corpus_give(text_corpus *c, text_corpus *part)
+{
+    part->readers = c->readers;
+    part->n_readers = c->n_readers;
+    c->readers = NULL;
+    c->n_readers = 0;
+    text_corpus_free(c);
+}
+
 bool text_corpus_learn(const text_corpus *c, text_encoder *e, int64_t min_count, tn_error *err)
 {
     text_tokens tokens = {0};
@@ -188,6 +197,7 @@ void text_data_free(text_data *d)
     text_ids_free(&d->batch);
     free(d->batch_offsets);
     free(d->batch_labels);
+    text_corpus_free(&d->corpus);
     *d = (text_data){.err = d->err};
 }
 
@@ -254,6 +264,12 @@ bool text_data_encode(text_data *d, const text_corpus *c, const text_encoder *e)
     for (int k = 0; k < PIECES; k++) text_data_free(&r->piece[k]);
     free(r);
     return ok;
+}
+
+void text_data_keep(text_data *d, text_corpus *c)
+{
+    d->corpus = *c;
+    *c = (text_corpus){0};
 }
 
 text_batch text_data_all(const text_data *d)

@@ -31,6 +31,9 @@ bool text_corpus_sort_labels(text_corpus *c, text_vocabulary *names, tn_error *e
 /* Moves this share of the texts of each label, drawn by rng, to part, which borrows them; no label loses all. */
 bool text_corpus_split(text_corpus *c, double share, int64_t labels, tn_rng rng, text_corpus *part, tn_error *err);
 
+/* What part borrows from c becomes its own: c is empty then. */
+void text_corpus_give(text_corpus *c, text_corpus *part);
+
 /* The encoder's vocabulary from all texts: the tokens that occur min_count times or more. */
 bool text_corpus_learn(const text_corpus *c, text_encoder *e, int64_t min_count, tn_error *err);
 
@@ -48,7 +51,9 @@ typedef struct text_data {
     int64_t  *batch_offsets;
     int32_t  *batch_labels;
     int64_t   batch_offsets_room, batch_labels_room;
-    tn_error *err;
+
+    text_corpus corpus; /* the texts themselves, if they are kept */
+    tn_error   *err;
 } text_data; /* starts as {.err = &err} */
 
 typedef struct text_batch {
@@ -62,6 +67,9 @@ void text_data_free(text_data *d);
 
 /* Adds all of c, on all threads; the ids do not depend on how many there are. */
 bool text_data_encode(text_data *d, const text_corpus *c, const text_encoder *e);
+
+/* Keeps the texts that d was made of: c is empty then. */
+void text_data_keep(text_data *d, text_corpus *c);
 
 /* All texts as one batch, in their order. */
 text_batch text_data_all(const text_data *d);

@@ -27,6 +27,14 @@ int32_t text_decision_label(const text_decision *d, const tn_real *probability, 
     return best;
 }
 
+double text_decision_of(const text_decision *d, const tn_real *logits, int64_t n, int64_t label)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < n; i++) sum += exp(((double)logits[i] - (double)logits[label]) / d->temperature);
+    return 1 / sum;
+}
+
 /* ---- the temperature --------------------------------------------------------------------------------------------- */
 
 /* d/db of -log softmax(b z) against the target: what z is on average by softmax(b z), less what it is by the target. */
@@ -85,15 +93,6 @@ static int by_score(const void *left, const void *right)
     return (a->p < b->p) - (a->p > b->p);
 }
 
-/* p(positive) */
-static double probability_of(const text_decision *d, const tn_real *z, int64_t n)
-{
-    double sum = 0;
-
-    for (int64_t i = 0; i < n; i++) sum += exp(((double)z[i] - (double)z[d->positive]) / d->temperature);
-    return 1 / sum;
-}
-
 /* Between two neighbours in the order of scores, so that a rounding does not decide. */
 static text_cut best_cut(const scored *s, int64_t n, double precision)
 {
@@ -117,7 +116,7 @@ bool text_threshold_fit(const text_decision *d, text_answers a, double precision
 
     if (!s) return tn_fail(err, TN_EMEMORY, "out of memory: no room for %lld scores", (long long)a.n);
     for (int64_t i = 0; i < a.n; i++)
-        s[i] = (scored){probability_of(d, a.logits + i * a.classes, a.classes), a.labels[i] == d->positive};
+        s[i] = (scored){text_decision_of(d, a.logits + i * a.classes, a.classes, d->positive), a.labels[i] == d->positive};
     qsort(s, (size_t)a.n, sizeof *s, by_score);
     *cut = best_cut(s, a.n, precision);
     free(s);

@@ -19,6 +19,9 @@ tn_tensor *text_decision_probability(const text_decision *d, tn_tape *t, tn_tens
 /* The label of a text whose n probabilities these are. */
 int32_t text_decision_label(const text_decision *d, const tn_real *probability, int64_t n);
 
+/* p of one label, for the n logits of a text. */
+double text_decision_of(const text_decision *d, const tn_real *logits, int64_t n, int64_t label);
+
 /* ---- chosen on texts whose labels are known ---------------------------------------------------------------------- */
 
 /* What a model said about n texts: classes logits for each, beside its true label. */

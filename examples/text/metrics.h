@@ -13,6 +13,7 @@ typedef struct text_metrics {
     int64_t                classes;
     int64_t               *confusion; /* [truth * classes + answer] */
     int64_t                n;
+    double                 loss; /* -log p(truth), summed, if whoever adds knows it */
     struct text_bin {
         int64_t n, right;
         double  confidence; /* summed */

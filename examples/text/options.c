@@ -66,6 +66,8 @@ static const option table[] = {
     {"--model", "PATH", WORD, AT(model), 0, 0, TRAIN | EVAL | PREDICT | EXPLAIN | NEIGHBOURS | EXPORT | TUNE,
      "the model file (default classify.safetensors)"},
     {"--test", "FILE", WORD, AT(test), 0, 0, TRAIN, "texts to report on at the end, held out from training"},
+    {"--report", "FILE", WORD, AT(report), 0, 0, TRAIN,
+     "a page about the training, as HTML: judged by --test, else by the validation part"},
     {"--dim", "N", WHOLE, AT(dim), 1, 65536, TRAIN | SAME, "numbers per token (default 32, or those of --vectors)"},
     {"--pooling", "HOW", POOLING, AT(pooling), 0, 0, TRAIN | SAME,
      "of a text's tokens: their mean, their max or both (default both)"},
@@ -440,20 +442,19 @@ static bool check_files(const text_options *o, tn_error *err)
 /* What chooses by validation has some, if nothing is said of it. */
 static bool check_validation(text_options *o, tn_error *err)
 {
-    bool wanted = o->precision >= 0 || o->patience, none;
+    const char *wanted = o->precision >= 0 ? "--target-precision" : o->patience ? "--patience" : NULL;
+    bool        none;
 
+    if (!wanted && o->report && !o->test) wanted = "--report";
     if (o->command == TEXT_TUNE && (o->validation || o->held_out > 0 || o->patience))
         return tn_fail(err, TN_EUSAGE, "tune holds texts out by itself: leave --validation and --patience out");
-
     if (o->held_out < 0) o->held_out = wanted ? 0.1 : 0;
     none = !o->validation && o->held_out == 0;
     if (o->command != TEXT_TRAIN && o->positive && o->threshold < 0)
         return tn_fail(err, TN_EUSAGE, "--positive: from which probability on? --threshold X says it");
     if (o->precision >= 0 && o->threshold >= 0)
         return tn_fail(err, TN_EUSAGE, "--target-precision chooses a threshold: leave --threshold out");
-    if (none && wanted)
-        return tn_fail(err, TN_EUSAGE, "%s: on which texts? --validation PART names them",
-                       o->precision >= 0 ? "--target-precision" : "--patience");
+    if (none && wanted) return tn_fail(err, TN_EUSAGE, "%s: on which texts? --validation PART names them", wanted);
     return true;
 }
 

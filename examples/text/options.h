@@ -34,6 +34,7 @@ typedef struct text_options {
     const char         *model, *test, *checkpoint; /* NULL: none is kept */
     const char         *match, *html;              /* NULL: all lines; no page */
     const char         *vectors;                   /* NULL: rows begin random */
+    const char         *report;                    /* NULL: none is written */
     const char         *validation;                /* a file; NULL: this share of the texts: held_out */
     const char         *class_weights;             /* "balanced", "none", or weights: class_weights.h */
     const char         *positive;                  /* the label that a threshold is about; NULL: as it comes */

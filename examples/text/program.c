@@ -2,6 +2,8 @@
 #include "program.h"
 
 #include <errno.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* As doubles, which do not overflow. */
@@ -108,12 +110,20 @@ static bool read_files(text_program *p, int n, char *const *paths, text_corpus *
     return true;
 }
 
+void text_sets_free(text_sets *s)
+{
+    text_data_free(&s->train);
+    text_data_free(&s->validation);
+    text_data_free(&s->test);
+}
+
 bool text_program_read(text_program *p, const char *path, text_data *data)
 {
     char *const paths[] = {(char *)path};
     text_corpus corpus = {0};
     bool        ok = read_files(p, 1, paths, &corpus) && text_data_encode(data, &corpus, &p->text.encoder);
 
+    if (ok && p->options.report) text_data_keep(data, &corpus);
     text_corpus_free(&corpus);
     return ok;
 }
@@ -127,7 +137,7 @@ static bool hold_out(text_program *p, text_corpus *corpus, text_corpus *part)
            text_corpus_split(corpus, p->options.held_out, p->text.labels.n, rng, part, p->err);
 }
 
-bool text_program_learn(text_program *p, text_data *data, text_data *validation)
+bool text_program_learn(text_program *p, text_sets *sets)
 {
     const text_options *o = &p->options;
     text_corpus         corpus = {0}, part = {0};
@@ -137,10 +147,12 @@ bool text_program_learn(text_program *p, text_data *data, text_data *validation)
               text_corpus_learn(&corpus, e, o->min_count, p->err);
 
     p->text.classes = p->text.labels.n;
-    ok = ok && text_data_encode(data, &corpus, e) && text_data_encode(validation, &part, e);
+    ok = ok && text_data_encode(&sets->train, &corpus, e) && text_data_encode(&sets->validation, &part, e);
+    if (ok && o->report) text_corpus_give(&corpus, &part), text_data_keep(&sets->validation, &part);
     text_corpus_free(&part);
     text_corpus_free(&corpus);
-    return ok && (!o->validation || text_program_read(p, o->validation, validation));
+    return ok && (!o->validation || text_program_read(p, o->validation, &sets->validation)) &&
+           (!o->test || text_program_read(p, o->test, &sets->test));
 }
 
 bool text_program_evaluate(text_program *p, text_data *data, text_metrics *metrics)
@@ -156,12 +168,32 @@ bool text_program_evaluate(text_program *p, text_data *data, text_metrics *metri
         tn_tape_begin(t, TN_EVAL);
         y = text_decision_probability(how, t, text_classifier_forward(&p->model, t, b.texts));
         for (int64_t i = 0; y && i < b.labels.n; i++) {
-            int32_t answer = text_decision_label(how, y->data + i * classes, classes);
-            text_metrics_add(metrics, b.labels.id[i], answer, (double)y->data[i * classes + answer]);
+            const tn_real *probability = y->data + i * classes;
+            int32_t        truth = b.labels.id[i], answer = text_decision_label(how, probability, classes);
+            text_metrics_add(metrics, truth, answer, (double)probability[answer]);
+            if (truth < classes) metrics->loss -= log((double)probability[truth] + 1e-30);
         }
     }
     tn_tape_free(t);
     return !p->err->code;
+}
+
+tn_real *text_program_logits(text_program *p, text_data *data)
+{
+    enum { SIZE = 256 };
+    const int64_t n = data->n * p->text.classes;
+    tn_real      *logits = malloc((size_t)n * sizeof *logits), *to = logits;
+    tn_tape      *t = tn_tape_new(0, 0, p->err);
+
+    if (!logits) tn_fail(p->err, TN_EMEMORY, "out of memory: no room for %lld logits", (long long)n);
+    text_data_rewind(data);
+    for (text_batch b; tn_ok(t) && text_next(data, SIZE, &b);) {
+        tn_tape_begin(t, TN_EVAL);
+        const tn_tensor *y = text_classifier_forward(&p->model, t, b.texts);
+        for (int64_t i = 0; y && i < y->n; i++) *to++ = y->data[i];
+    }
+    tn_tape_free(t);
+    return logits;
 }
 
 static void warn_of_unknown(const text_program *p, const text_data *data)

@@ -25,12 +25,21 @@ bool text_program_load(text_program *p);
 /* The label that --positive names. Usage error: the model has no such label. */
 bool text_program_set_positive(text_program *p);
 
-/* The texts of a file as ids. Says on the standard error how much was no UTF-8. Errors: those of text_corpus_read. */
+/* What a training reads. */
+typedef struct text_sets {
+    text_data train, validation, test;
+} text_sets; /* starts as {.train.err = err, ...} */
+
+void text_sets_free(text_sets *s);
+
+/* The texts of a file as ids; keeps the texts, if there is to be a report. Says on the standard error how much was no UTF-8. Errors: those of text_corpus_read. */
 bool text_program_read(text_program *p, const char *path, text_data *data);
 
-/* The same for the files that the options name, but for a part that goes to validation, if they want one: vocabulary and
- * labels are made of the rest. */
-bool text_program_learn(text_program *p, text_data *data, text_data *validation);
+/* All that the options name. A part goes to validation, if they want one; vocabulary and labels are made of the rest. */
+bool text_program_learn(text_program *p, text_sets *sets);
+
+/* The logits of all texts of data, which the caller frees. Memory error. */
+tn_real *text_program_logits(text_program *p, text_data *data);
 
 /* What the model says about each text of data, beside what is true. */
 bool text_program_evaluate(text_program *p, text_data *data, text_metrics *metrics);

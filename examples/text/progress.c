@@ -73,6 +73,11 @@ void text_progress_step(text_progress *p, int64_t texts, int64_t tokens, double 
     if (seconds - p->shown >= 0.1) draw_bar(p, seconds);
 }
 
+double text_progress_loss(const text_progress *p)
+{
+    return mean_of(p->loss, p->texts);
+}
+
 void text_progress_epoch(text_progress *p)
 {
     locale_t users = text_locale_plain();

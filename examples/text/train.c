@@ -43,7 +43,8 @@ static optim *new_optim(tn_params *ps, text_rule rule, double lr)
 typedef struct training {
     tn_tape        *t;
     optim          *opt;
-    text_data      *data, *validation;
+    text_sets      *sets;
+    text_report    *report; /* NULL: none is wanted */
     tn_real        *weights; /* of the classes; NULL: all count the same */
     int32_t        *answers; /* of a batch */
     int64_t         room;
@@ -61,7 +62,7 @@ static void begin_progress(training *tr, const text_options *o)
     const double  left = 1 - (double)done / (double)tr->steps;
 
     text_progress_begin(&tr->progress, o->quiet ? NULL : stderr, o->epochs,
-                        (int64_t)((double)(tr->data->ids.n * o->epochs) * left));
+                        (int64_t)((double)(tr->sets->train.ids.n * o->epochs) * left));
     tr->progress.epoch = done / tr->batches;
 }
 
@@ -73,18 +74,19 @@ static void go_on(training *tr, text_program *p)
     if (text_best_load(&tr->best, &tr->checkpoint, p->ps)) text_checkpoint_load(&tr->checkpoint, tr->opt, p->err);
 }
 
-static void training_begin(training *tr, text_program *p, text_data *data, text_data *validation)
+static void training_begin(training *tr, text_program *p, text_sets *sets, text_report *report)
 {
     const text_options *o = &p->options;
+    const text_data    *data = &sets->train;
 
-    *tr = (training){.data = data, .validation = validation, .best.patience = o->patience, .loss = NAN};
+    *tr = (training){.sets = sets, .report = o->report ? report : NULL, .best.patience = o->patience, .loss = NAN};
     tr->batches = (data->n + o->batch - 1) / o->batch;
     tr->steps = tr->batches * o->epochs;
     tr->t = tn_tape_new((uint64_t)o->seed, 0, p->err);
     tr->opt = new_optim(p->ps, o->rule, o->lr);
     text_class_weights(o->class_weights, &p->text.labels, p->text.classes, data, &tr->weights, p->err);
     text_reserve(&tr->answers, &tr->room, o->batch < data->n ? o->batch : data->n, sizeof *tr->answers, p->err);
-    if (text_checkpoint_begin(&tr->checkpoint, o, &p->text, data, validation, p->err) && o->resume) go_on(tr, p);
+    if (text_checkpoint_begin(&tr->checkpoint, o, &p->text, data, &sets->validation, p->err) && o->resume) go_on(tr, p);
     tn_tape_set_count(tr->t, (uint64_t)optim_steps(tr->opt));
     if (tr->checkpoint.path) text_signals_catch();
     begin_progress(tr, o);
@@ -160,26 +162,43 @@ static bool keep_checkpoint(text_program *p, training *tr)
     return !stop;
 }
 
-/* How the epoch that has just ended does on validation: the best one is kept. */
-static void validate(text_program *p, training *tr)
+/* How the model does now: its macro-F1, and its mean loss. */
+static double score_of(text_program *p, text_data *data, double *loss)
 {
-    const int64_t epoch = optim_steps(tr->opt) / tr->batches;
-    text_metrics  m;
+    text_metrics m;
+    double       f1 = 0;
 
-    text_progress_epoch(&tr->progress);
-    if (!tr->best.patience) return;
-    if (text_metrics_init(&m, &p->text.labels, p->err) && text_program_evaluate(p, tr->validation, &m)) {
-        text_progress_score(&tr->progress, text_metrics_macro_f1(&m));
-        text_best_offer(&tr->best, epoch, text_metrics_macro_f1(&m), &tr->checkpoint, &p->text, p->ps);
+    if (text_metrics_init(&m, &p->text.labels, p->err) && text_program_evaluate(p, data, &m)) {
+        f1 = text_metrics_macro_f1(&m);
+        *loss = m.loss / (double)m.n;
     }
     text_metrics_free(&m);
+    return f1;
+}
+
+/* After an epoch: what there is to say of it, and is it the best one? */
+static void end_epoch(text_program *p, training *tr)
+{
+    const int64_t epoch = optim_steps(tr->opt) / tr->batches;
+    text_epoch    e = {.number = (double)epoch, .loss = text_progress_loss(&tr->progress)};
+    double        f1, loss;
+
+    text_progress_epoch(&tr->progress);
+    if (tr->report) {
+        e.judged_f1 = score_of(p, text_report_judge(tr->sets), &e.judged_loss);
+        if (!text_report_epoch(tr->report, e, p->err)) return;
+    }
+    if (!tr->best.patience) return;
+    f1 = score_of(p, &tr->sets->validation, &loss);
+    text_progress_score(&tr->progress, f1);
+    if (!p->err->code) text_best_offer(&tr->best, epoch, f1, &tr->checkpoint, &p->text, p->ps);
 }
 
 static void train_epoch(text_program *p, training *tr)
 {
     tn_tape *t = tr->t;
 
-    for (text_batch b; tn_ok(t) && text_next(tr->data, p->options.batch, &b);) {
+    for (text_batch b; tn_ok(t) && text_next(&tr->sets->train, p->options.batch, &b);) {
         tn_tape_begin(t, TN_GRAD | TN_TRAIN); /* drops the previous step */
         tn_tensor *logits = text_classifier_forward(&p->model, t, b.texts);
         tn_tensor *loss = loss_of(tr, logits, b.labels, p->options.smoothing);
@@ -190,7 +209,7 @@ static void train_epoch(text_program *p, training *tr)
         optim_step(tr->opt); /* does nothing if the step failed */
         show(tr, &b, logits, tn_item(loss));
     }
-    if (tn_ok(t)) validate(p, tr);
+    if (tn_ok(t)) end_epoch(p, tr);
 }
 
 static void take_best(training *tr, text_program *p)
@@ -201,18 +220,18 @@ static void take_best(training *tr, text_program *p)
 }
 
 /* From the step on that the optimiser is at: 0, or a checkpoint's. */
-static bool train_model(text_program *p, text_data *data, text_data *validation)
+static bool train_model(text_program *p, text_sets *sets, text_report *report)
 {
     const text_options *o = &p->options;
     training            tr;
 
     tn_freeze(p->model.words.weight, o->freeze);
-    training_begin(&tr, p, data, validation);
+    training_begin(&tr, p, sets, report);
     while (tn_ok(tr.t) && !p->stopped && optim_steps(tr.opt) < tr.steps) {
         const int64_t epoch = optim_steps(tr.opt) / tr.batches, seen = optim_steps(tr.opt) % tr.batches;
         if (seen == 0 && text_best_is_final(&tr.best, epoch)) break;
-        if (!text_data_shuffle(data, tn_rng_new((uint64_t)o->seed, 1, (uint64_t)epoch, 0))) break;
-        text_data_skip(data, seen * o->batch);
+        if (!text_data_shuffle(&sets->train, tn_rng_new((uint64_t)o->seed, 1, (uint64_t)epoch, 0))) break;
+        text_data_skip(&sets->train, seen * o->batch);
         train_epoch(p, &tr);
     }
     tell_where(&tr, p->err);
@@ -272,36 +291,34 @@ static bool fill_rows(text_program *p, text_vectors *v)
     return true;
 }
 
-static bool read_texts(text_program *p, text_data *data, text_data *validation, text_data *test)
+static bool read_texts(text_program *p, text_sets *sets)
 {
     const text_options *o = &p->options;
+    const bool          needed = o->precision >= 0 || o->patience || (o->report && !o->test);
 
-    if (!text_program_learn(p, data, validation) || (o->test && !text_program_read(p, o->test, test))) return false;
+    if (!text_program_learn(p, sets)) return false;
     if (!o->quiet)
-        fprintf(stderr, "%lld texts, %lld ids of %lld, %d labels\n", (long long)data->n, (long long)data->ids.n,
+        fprintf(stderr, "%lld texts, %lld ids of %lld, %d labels\n", (long long)sets->train.n, (long long)sets->train.ids.n,
                 (long long)text_encoder_rows(&p->text.encoder), (int)p->text.classes);
-    if (validation->n || (o->precision < 0 && !o->patience)) return true;
+    if (sets->validation.n || !needed) return true;
     return tn_fail(p->err, TN_EUSAGE, "--validation %g: of so few texts that is none: a larger share, please, or a file",
                    o->held_out);
 }
 
-bool text_train_on(text_program *p, text_data *data, text_data *validation)
+bool text_train_on(text_program *p, text_sets *sets, text_report *report)
 {
     text_options *o = &p->options;
     text_vectors  v = {0};
     bool          ok;
 
-    if (!o->epochs) o->epochs = epochs_for(data->n);
-    ok = open_vectors(o, &v, p->err) && text_calibrate_begin(p, data) && build(p) && fill_rows(p, &v);
+    if (!o->epochs) o->epochs = epochs_for(sets->train.n);
+    ok = open_vectors(o, &v, p->err) && text_calibrate_begin(p, &sets->train) && build(p) && fill_rows(p, &v);
     text_vectors_close(&v);
-    return ok && train_model(p, data, validation) && text_calibrate(p, validation);
+    return ok && (!o->report || text_report_begin(report, p)) && train_model(p, sets, report) &&
+           text_calibrate(p, &sets->validation);
 }
 
-bool text_train(text_program *p, text_data *data, text_data *test)
+bool text_train(text_program *p, text_sets *sets, text_report *report)
 {
-    text_data validation = {.err = p->err};
-    bool      ok = read_texts(p, data, &validation, test) && text_train_on(p, data, &validation);
-
-    text_data_free(&validation);
-    return ok;
+    return read_texts(p, sets) && text_train_on(p, sets, report);
 }

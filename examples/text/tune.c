@@ -101,12 +101,11 @@ static bool measure(text_program *p, text_data *data, double *f1)
 static bool train_and_measure(text_program *p, const text_corpus *learn, const text_corpus *held, double *f1)
 {
     text_encoder *e = &p->text.encoder;
-    text_data     data = {.err = p->err}, none = {.err = p->err}, validation = {.err = p->err};
-    bool          ok = text_corpus_learn(learn, e, p->options.min_count, p->err) && text_data_encode(&data, learn, e) &&
-              text_data_encode(&validation, held, e) && text_train_on(p, &data, &none) && measure(p, &validation, f1);
+    text_sets     sets = {{.err = p->err}, {.err = p->err}, {.err = p->err}};
+    bool          ok = text_corpus_learn(learn, e, p->options.min_count, p->err) && text_data_encode(&sets.train, learn, e) &&
+              text_data_encode(&sets.test, held, e) && text_train_on(p, &sets, NULL) && measure(p, &sets.test, f1);
 
-    text_data_free(&data);
-    text_data_free(&validation);
+    text_sets_free(&sets);
     return ok;
 }
 
