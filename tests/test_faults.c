@@ -173,7 +173,7 @@ static void forget_texts(life *l)
 {
     text_model_free(&l->text);
     text_data_free(&l->data);
-    l->text = (text_model){.encoder.settings = {TEXT_MIXED, 2, 4, 50}};
+    l->text = (text_model){.encoder.settings = {TEXT_MIXED, 2, 4, 50}, .decision = text_decision_plain()};
 }
 
 static bool end(life *l)

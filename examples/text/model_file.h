@@ -16,7 +16,7 @@ typedef struct text_model {
     int32_t         classes; /* the model's own labels: the first ones */
     text_pooling    pooling;
     text_decision   decision;
-} text_model; /* starts as {.encoder = {.settings = ...}} */
+} text_model; /* starts as {.encoder = {.settings = ...}, .decision = text_decision_plain()} */
 
 void text_model_free(text_model *m);
 

@@ -95,7 +95,10 @@ void text_progress_epoch(text_progress *p)
 
 void text_progress_score(const text_progress *p, double f1)
 {
+    locale_t users = text_locale_plain();
+
     if (p->to) fprintf(p->to, "            on validation: macro-F1 %.4f\n", f1);
+    text_locale_back(users);
 }
 
 void text_progress_end(text_progress *p)
