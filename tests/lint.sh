@@ -10,7 +10,7 @@ for cc in gcc clang; do
         for f in nn/*.c optim/*.c examples/*.c examples/text/*.c; do
             $cc $CC_FLAGS $type -fsyntax-only "$f" || fail "$cc $type $f"
         done
-        for f in tests/*.c; do
+        for f in tests/*.c tests/fuzz/*.c; do
             $cc $CC_FLAGS $type -Isrc -I. $(pkg-config --cflags check 2>/dev/null) -fsyntax-only "$f" || fail "$cc $type $f"
         done
     done

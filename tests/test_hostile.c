@@ -214,15 +214,17 @@ END_TEST
 /* 100,000 times one thing, in each format, and as it must be read: with replacement. */
 START_TEST(much_of_one_thing)
 {
-    static const char *const things[] = {",", "\"", "\"\"", "\t", "\n", "\r", " ", "__label__", "\xff", "\xf0\x9f", "a\tb\n", "\xe2\x80\x8d"};
+    static const char *const things[] = {",",  "\"",        "\"\"", "\t",       "\n",     "\r",
+                                         " ", "__label__", "\xff", "\xf0\x9f", "a\tb\n", "\xe2\x80\x8d"};
     for (size_t i = 0; i < sizeof things / sizeof *things; i++)
         for (int format = TEXT_AUTO; format <= TEXT_CSV; format++) {
+            text_reader_options options = {.format = (text_format)format, .replace = true};
             file f = {NULL, 0, 0};
             text_reader r;
             text_record record;
             add(&f, format == TEXT_CSV ? "text,label\n" : "");
             add_times(&f, MILLION / 10, things[i]);
-            if (text_reader_parse(&r, (text_span){f.at, f.n}, "texts", (text_reader_options){.format = (text_format)format, .replace = true}, &err)) {
+            if (text_reader_parse(&r, (text_span){f.at, f.n}, "texts", options, &err)) {
                 ck_assert_int_le(r.bytes.n, 3 * (int64_t)f.n);
                 while (text_reader_next(&r, &record)) ck_assert_uint_gt(record.label.n, 0);
                 text_reader_close(&r);

@@ -32,7 +32,7 @@ static int64_t first_off(int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
         double off = fabs(single.value[i] - twice.value[i]);
-        if (off > FACTOR * (spread[i] + EPSILON * fabs(twice.value[i]) + 0x1p-149)) return i;
+        if (off > FACTOR * (spread[i] + EPSILON * fabs(twice.value[i]) + 0x1p-126)) return i;
     }
     return n;
 }

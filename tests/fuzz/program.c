@@ -123,11 +123,11 @@ static double random_of(uint64_t seed, int64_t i)
     return (double)(x >> 11) * 0x1p-52 - 1; /* in [-1, 1) */
 }
 
-/* x as a float might have it: what is too small for one goes as well. */
+/* x as a float might have it: what is too small for a normal one may be anything as small. */
 static tn_real disturb(double x, noise a, int64_t i)
 {
-    double y = x + a.relative * x * random_of(a.seed, 3 * i) + (a.absolute + 0x1p-149) * random_of(a.seed, 3 * i + 1);
-    return (tn_real)(x == 0 && a.absolute == 0 ? x : fabs(y) < 0x1p-100 ? (double)(float)y : y);
+    double y = x + a.relative * x * random_of(a.seed, 3 * i) + (a.absolute + 0x1p-126) * random_of(a.seed, 3 * i + 1);
+    return (tn_real)(x == 0 && a.absolute == 0 ? x : fabs(y) < 0x1p-126 ? (double)(float)y : y);
 }
 
 static bool noise_shape(tn_tensor *y)
@@ -560,8 +560,9 @@ static tn_tensor *step(program *p)
 static tn_tensor *taken(program *p, tn_tensor *y)
 {
     if (!y) return NULL;
-    record(p, y->op ? y->op->name : "leaf", y->data, y->n, 0);
+    const char *what = y->op ? y->op->name : "leaf";
     y = with_noise(p, y);
+    if (y) record(p, what, y->data, y->n, 0);
     return y && y->n > LARGEST ? with_noise(p, tn_mean(p->t, y, TN_ALL, false)) : y;
 }
 

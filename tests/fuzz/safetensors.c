@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include <tarn/nn.h>
 #include <tarn/optim.h>
 
 #include "examples/text/program.h"
