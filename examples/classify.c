@@ -27,7 +27,7 @@ static bool train_command(text_program *p)
     p->text.encoder.settings = o->settings;
     p->text.pooling = o->pooling;
     ok = text_model_path_check(o->model, p->err) && text_checkpoint_path_check(o, p->err) &&
-         (!o->report || text_model_path_check(o->report, p->err)) && text_train(p, &sets, &report) &&
+         (!o->report || text_model_path_check(o->report, p->err)) && text_train(p, &sets, o->report ? &report : NULL) &&
          text_model_save(&p->text, p->ps, o->model, 0, NULL, p->err) && (!o->test || text_program_report(p, &sets.test)) &&
          (!o->report || text_report_write(&report, p, &sets));
     text_report_free(&report);
@@ -94,7 +94,6 @@ static bool demo_command(text_program *p)
     char        path[] = "examples/data/train.tsv";
     char *const files[] = {path};
     text_sets   sets = {{.err = p->err}, {.err = p->err}, {.err = p->err}};
-    text_report report = {0};
     bool        ok;
 
     p->options.files = files;
@@ -102,7 +101,7 @@ static bool demo_command(text_program *p)
     p->options.test = "examples/data/test.tsv";
     p->text.encoder.settings = p->options.settings;
     p->text.pooling = p->options.pooling;
-    ok = text_train(p, &sets, &report) && text_program_report(p, &sets.test);
+    ok = text_train(p, &sets, NULL) && text_program_report(p, &sets.test);
     if (ok) {
         printf("\nSentences that it has not seen:\n");
         ok = text_predict_all(p, sizeof samples / sizeof *samples, samples);

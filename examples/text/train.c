@@ -79,7 +79,7 @@ static void training_begin(training *tr, text_program *p, text_sets *sets, text_
     const text_options *o = &p->options;
     const text_data    *data = &sets->train;
 
-    *tr = (training){.sets = sets, .report = o->report ? report : NULL, .best.patience = o->patience, .loss = NAN};
+    *tr = (training){.sets = sets, .report = report, .best.patience = o->patience, .loss = NAN};
     tr->batches = (data->n + o->batch - 1) / o->batch;
     tr->steps = tr->batches * o->epochs;
     tr->t = tn_tape_new((uint64_t)o->seed, 0, p->err);
@@ -314,7 +314,7 @@ bool text_train_on(text_program *p, text_sets *sets, text_report *report)
     if (!o->epochs) o->epochs = epochs_for(sets->train.n);
     ok = open_vectors(o, &v, p->err) && text_calibrate_begin(p, &sets->train) && build(p) && fill_rows(p, &v);
     text_vectors_close(&v);
-    return ok && (!o->report || text_report_begin(report, p)) && train_model(p, sets, report) &&
+    return ok && (!report || text_report_begin(report, p)) && train_model(p, sets, report) &&
            text_calibrate(p, &sets->validation);
 }
 
