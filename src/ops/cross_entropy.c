@@ -166,9 +166,10 @@ static double prob_loss(tn_tensor *y, int64_t row)
 {
     const tn__kernels *kernels = tn__kernels_get();
     int64_t n = tn__loss_classes(y);
+    if (!n) return 0;
     tn_real *shifted = tn_scratch(y), *q = shifted + n, log_sum = log_sum_exp(y, row, shifted);
     smooth_target(y, row, q);
-    return n ? (double)(log_sum * kernels->sum(n, q) - kernels->dot(n, q, shifted)) : 0;
+    return (double)(log_sum * kernels->sum(n, q) - kernels->dot(n, q, shifted));
 }
 
 static void prob_forward(tn_tensor *y)
