@@ -32,12 +32,8 @@ static bool read_weight(const char *how, text_span item, tn_real *to, tn_error *
 static bool unknown(const char *how, text_span name, const text_vocabulary *labels, int32_t classes, tn_error *err)
 {
     text_buffer list = {0};
-    bool        ok = true;
+    bool        ok = text_vocabulary_list(labels, classes, &list, err);
 
-    for (int32_t i = 0; ok && i < classes; i++) {
-        text_span label = text_vocabulary_at(labels, i);
-        ok = (!i || text_buffer_add(&list, ", ", 2, err)) && text_buffer_add(&list, label.s, label.n, err);
-    }
     if (ok && name.s)
         tn_fail(err, TN_EUSAGE, "--class-weights %.200s: there is no label \"%.*s\"; there are %s", how, (int)name.n, name.s,
                 list.s);
@@ -57,8 +53,8 @@ static bool read_item(const char *how, text_span item, int32_t k, const text_voc
     while (name && item.s[name - 1] != '=') name--;
     if (name) {
         text_span found = {item.s, name - 1};
-        label = text_vocabulary_find(labels, (text_token){found, text_hash(found)});
-        if (label < 0 || label >= classes) return unknown(how, found, labels, classes, err);
+        label = text_vocabulary_find_name(labels, classes, found);
+        if (label < 0) return unknown(how, found, labels, classes, err);
     }
     if (label >= classes) return unknown(how, (text_span){0}, labels, classes, err);
     return read_weight(how, (text_span){item.s + name, item.n - name}, &weights[label], err);

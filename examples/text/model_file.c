@@ -176,7 +176,7 @@ static bool read_decision(text_model *m, const tn_file *f, const char *path, tn_
     if (!read_real(f, path, temperature_key, 1e-6, 1e6, &how->temperature, err) ||
         !read_real(f, path, threshold_key, 0, 1, &how->threshold, err))
         return false;
-    if (positive) how->positive = text_vocabulary_find_name(&m->labels, positive);
+    if (positive) how->positive = text_vocabulary_find_name(&m->labels, m->labels.n, text_span_of(positive));
     if (how->positive < 0 && (positive || how->threshold > 0))
         return tn_fail(err, TN_EFORMAT, "%s: \"%s\" is \"%.40s\", not one of its labels", path, positive_key,
                        positive ? positive : "");

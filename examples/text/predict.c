@@ -28,10 +28,7 @@ typedef struct answers {
 
 static int32_t find_label(const text_program *p, const char *name)
 {
-    const text_span s = text_span_of(name);
-    const int32_t   label = text_vocabulary_find(&p->text.labels, (text_token){s, text_hash(s)});
-
-    return label < p->text.classes ? label : -1;
+    return text_vocabulary_find_name(&p->text.labels, p->text.classes, text_span_of(name));
 }
 
 /* "option says: it has a, b" */
@@ -39,11 +36,8 @@ static bool refuse_label(const text_program *p, const char *says)
 {
     text_buffer names = {0};
 
-    for (int32_t i = 0; i < p->text.classes; i++) {
-        text_span name = text_vocabulary_at(&p->text.labels, i);
-        text_buffer_print(&names, p->err, "%s%.*s", i ? ", " : "", (int)name.n, name.s);
-    }
-    tn_fail(p->err, TN_EUSAGE, "%s: the model has %.600s", says, names.s);
+    if (text_vocabulary_list(&p->text.labels, p->text.classes, &names, p->err))
+        tn_fail(p->err, TN_EUSAGE, "%s: the model has %.600s", says, names.s);
     text_buffer_free(&names);
     return false;
 }

@@ -53,24 +53,19 @@ static bool sizes_in(const tn_file *f, const text_program *p, text_sizes *size)
 
 static bool no_label(text_program *p)
 {
-    const text_vocabulary *labels = &p->text.labels;
-    text_buffer            list = {0};
-    bool                   ok = true;
+    text_buffer list = {0};
 
-    for (int32_t i = 0; ok && i < p->text.classes; i++) {
-        text_span label = text_vocabulary_at(labels, i);
-        ok = (!i || text_buffer_add(&list, ", ", 2, p->err)) && text_buffer_add(&list, label.s, label.n, p->err);
-    }
-    if (ok) tn_fail(p->err, TN_EUSAGE, "--positive %.200s: there is no such label; there are %s", p->options.positive, list.s);
+    if (text_vocabulary_list(&p->text.labels, p->text.classes, &list, p->err))
+        tn_fail(p->err, TN_EUSAGE, "--positive %.200s: there is no such label; there are %s", p->options.positive, list.s);
     text_buffer_free(&list);
     return false;
 }
 
 bool text_program_set_positive(text_program *p)
 {
-    int32_t label = text_vocabulary_find_name(&p->text.labels, p->options.positive);
+    int32_t label = text_vocabulary_find_name(&p->text.labels, p->text.classes, text_span_of(p->options.positive));
 
-    if (label < 0 || label >= p->text.classes) return no_label(p);
+    if (label < 0) return no_label(p);
     p->text.decision.positive = label;
     return true;
 }

@@ -35,10 +35,22 @@ int32_t text_vocabulary_find(const text_vocabulary *v, text_token token)
     return v->slots ? slot_of(v, token)->id : -1;
 }
 
-int32_t text_vocabulary_find_name(const text_vocabulary *v, const char *name)
+int32_t text_vocabulary_find_name(const text_vocabulary *v, int32_t n, text_span name)
 {
-    text_span span = text_span_of(name);
-    return text_vocabulary_find(v, (text_token){span, text_hash(span)});
+    int32_t id = text_vocabulary_find(v, (text_token){name, text_hash(name)});
+
+    return id < n ? id : -1;
+}
+
+bool text_vocabulary_list(const text_vocabulary *v, int32_t n, text_buffer *to, tn_error *err)
+{
+    bool ok = true;
+
+    for (int32_t i = 0; ok && i < n; i++) {
+        text_span name = text_vocabulary_at(v, i);
+        ok = (!i || text_buffer_add(to, ", ", 2, err)) && text_buffer_add(to, name.s, name.n, err);
+    }
+    return ok;
 }
 
 static int64_t slots_for(int64_t n)
