@@ -29,28 +29,18 @@ bool text_calibrate_begin(text_program *p, const text_data *data)
     return !p->err->code;
 }
 
-static double calibration_error(text_program *p, text_data *data)
-{
-    text_metrics m;
-    double       error = 0;
-
-    if (text_metrics_init(&m, &p->text.labels, p->err) && text_program_evaluate(p, data, &m))
-        error = text_metrics_calibration_error(&m);
-    text_metrics_free(&m);
-    return error;
-}
-
 static bool fit_temperature(text_program *p, text_data *validation, text_answers a)
 {
     text_decision *d = &p->text.decision;
-    const double   before = p->options.quiet ? 0 : calibration_error(p, validation);
+    text_scores    before, after;
 
+    if (!p->options.quiet && !text_program_score(p, validation, &before)) return false;
     d->temperature = text_temperature_fit(a);
-    if (p->options.quiet) return !p->err->code;
-    const double after = calibration_error(p, validation);
+    if (p->options.quiet) return true;
+    if (!text_program_score(p, validation, &after)) return false;
     fprintf(stderr, "%lld texts of validation: temperature %.3f, expected calibration error %.4f (%.4f without)\n",
-            (long long)validation->n, d->temperature, after, before);
-    return !p->err->code;
+            (long long)validation->n, d->temperature, after.calibration_error, before.calibration_error);
+    return true;
 }
 
 static bool fit_threshold(text_program *p, text_answers a)

@@ -173,6 +173,16 @@ bool text_program_evaluate(text_program *p, text_data *data, text_metrics *metri
     return !p->err->code;
 }
 
+bool text_program_score(text_program *p, text_data *data, text_scores *scores)
+{
+    text_metrics m;
+    bool         ok = text_metrics_init(&m, &p->text.labels, p->err) && text_program_evaluate(p, data, &m);
+
+    if (ok) *scores = (text_scores){text_metrics_macro_f1(&m), m.loss / (double)m.n, text_metrics_calibration_error(&m)};
+    text_metrics_free(&m);
+    return ok;
+}
+
 tn_real *text_program_logits(text_program *p, text_data *data)
 {
     enum { SIZE = 256 };

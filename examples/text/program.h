@@ -44,8 +44,11 @@ tn_real *text_program_logits(text_program *p, text_data *data);
 /* What the model says about each text of data, beside what is true. */
 bool text_program_evaluate(text_program *p, text_data *data, text_metrics *metrics);
 
-/* What the model says about each text of data, beside what is true. */
-bool text_program_evaluate(text_program *p, text_data *data, text_metrics *metrics);
+/* How it does on data, in three numbers. Memory error. */
+typedef struct text_scores {
+    double macro_f1, loss, calibration_error; /* loss: the mean of -log p(truth) */
+} text_scores;
+bool text_program_score(text_program *p, text_data *data, text_scores *scores);
 
 /* What the model says about each text of data, beside what is true, as the options want it: a table or JSON. */
 bool text_program_report(text_program *p, text_data *data);

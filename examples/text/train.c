@@ -162,36 +162,21 @@ static bool keep_checkpoint(text_program *p, training *tr)
     return !stop;
 }
 
-/* How the model does now: its macro-F1, and its mean loss. */
-static double score_of(text_program *p, text_data *data, double *loss)
-{
-    text_metrics m;
-    double       f1 = 0;
-
-    if (text_metrics_init(&m, &p->text.labels, p->err) && text_program_evaluate(p, data, &m)) {
-        f1 = text_metrics_macro_f1(&m);
-        *loss = m.loss / (double)m.n;
-    }
-    text_metrics_free(&m);
-    return f1;
-}
-
 /* After an epoch: what there is to say of it, and is it the best one? */
 static void end_epoch(text_program *p, training *tr)
 {
     const int64_t epoch = optim_steps(tr->opt) / tr->batches;
-    text_epoch    e = {.number = (double)epoch, .loss = text_progress_loss(&tr->progress)};
-    double        f1, loss;
+    const double  loss = text_progress_loss(&tr->progress);
+    text_data    *judge = tr->report ? text_report_judge(tr->sets) : NULL, *validation = &tr->sets->validation;
+    text_scores   s;
 
     text_progress_epoch(&tr->progress);
-    if (tr->report) {
-        e.judged_f1 = score_of(p, text_report_judge(tr->sets), &e.judged_loss);
-        if (!text_report_epoch(tr->report, e, p->err)) return;
-    }
-    if (!tr->best.patience) return;
-    f1 = score_of(p, &tr->sets->validation, &loss);
-    text_progress_score(&tr->progress, f1);
-    if (!p->err->code) text_best_offer(&tr->best, epoch, f1, &tr->checkpoint, &p->text, p->ps);
+    if (judge && (!text_program_score(p, judge, &s) ||
+                  !text_report_epoch(tr->report, (text_epoch){(double)epoch, loss, s.loss, s.macro_f1}, p->err)))
+        return;
+    if (!tr->best.patience || (judge != validation && !text_program_score(p, validation, &s))) return;
+    text_progress_score(&tr->progress, s.macro_f1);
+    text_best_offer(&tr->best, epoch, s.macro_f1, &tr->checkpoint, &p->text, p->ps);
 }
 
 static void train_epoch(text_program *p, training *tr)

@@ -87,24 +87,16 @@ static bool split(const tuning *t, int part, text_corpus *learn, text_corpus *he
                               t->options.files[0], (long long)c->n);
 }
 
-static bool measure(text_program *p, text_data *data, double *f1)
-{
-    text_metrics m;
-    bool         ok = text_metrics_init(&m, &p->text.labels, p->err) && text_program_evaluate(p, data, &m);
-
-    if (ok) *f1 = text_metrics_macro_f1(&m);
-    text_metrics_free(&m);
-    return ok;
-}
-
 /* Learns from one part of a split, and measures on the other. */
 static bool train_and_measure(text_program *p, const text_corpus *learn, const text_corpus *held, double *f1)
 {
     text_encoder *e = &p->text.encoder;
     text_sets     sets = {{.err = p->err}, {.err = p->err}, {.err = p->err}};
+    text_scores   s;
     bool          ok = text_corpus_learn(learn, e, p->options.min_count, p->err) && text_data_encode(&sets.train, learn, e) &&
-              text_data_encode(&sets.test, held, e) && text_train_on(p, &sets, NULL) && measure(p, &sets.test, f1);
+              text_data_encode(&sets.test, held, e) && text_train_on(p, &sets, NULL) && text_program_score(p, &sets.test, &s);
 
+    if (ok) *f1 = s.macro_f1;
     text_sets_free(&sets);
     return ok;
 }
