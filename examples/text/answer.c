@@ -28,10 +28,9 @@ bool text_add_probability(text_buffer *to, double probability, tn_error *err)
 
 bool text_add_shares(text_buffer *to, const text_shares *s, tn_error *err)
 {
-    enum { MOST = 5 };
     bool ok = true;
 
-    for (int64_t i = 0; ok && i < s->n && i < MOST; i++) {
+    for (int64_t i = 0; ok && i < s->n && i < TEXT_SHOWN; i++) {
         text_span token = text_shares_token(s, i);
         ok = text_buffer_add(to, " ", i > 0, err) && text_buffer_add(to, token.s, token.n, err) &&
              text_buffer_print(to, err, ":%+.4f", s->of[i].share);

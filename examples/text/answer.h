@@ -4,6 +4,8 @@
 
 #include "shares.h"
 
+enum { TEXT_SHOWN = 5 }; /* tokens beside an answer, the weightiest */
+
 typedef struct text_answer {
     text_span          text; /* as it is shown; UTF-8 */
     int32_t            label;

@@ -2,7 +2,6 @@
 #include "classifier.h"
 
 #include <math.h>
-#include <string.h>
 
 static const char *const pooling_names[] = {[TEXT_BOTH] = "both", [TEXT_MEAN] = "mean", [TEXT_MAX] = "max"};
 
@@ -13,12 +12,10 @@ const char *text_pooling_name(text_pooling pooling)
 
 bool text_pooling_of(const char *name, text_pooling *pooling)
 {
-    for (int i = 0; i < 3; i++)
-        if (strcmp(name, pooling_names[i]) == 0) {
-            *pooling = (text_pooling)i;
-            return true;
-        }
-    return false;
+    int i = text_find_word(name, 3, pooling_names);
+
+    if (i >= 0) *pooling = (text_pooling)i;
+    return i >= 0;
 }
 
 void text_classifier_init(text_classifier *m, tn_params *ps, text_sizes size, tn_init rows)
@@ -66,4 +63,12 @@ tn_tensor *text_classifier_forward(const text_classifier *m, tn_tape *t, tn_bags
 
     if (m->hidden.weight) x = tn_relu(t, nn_linear_forward(&m->hidden, t, x));
     return nn_linear_forward(&m->out, t, x);
+}
+
+double text_product(const tn_real *a, const tn_real *b, int64_t n)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
+    return sum;
 }

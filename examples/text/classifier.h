@@ -5,6 +5,8 @@
 
 #include <tarn/nn.h>
 
+#include "memory.h"
+
 /* What becomes of the rows of a text: their mean times sqrt(n), their maximum, or both side by side. */
 typedef enum text_pooling { TEXT_BOTH, TEXT_MEAN, TEXT_MAX } text_pooling;
 
@@ -27,5 +29,8 @@ void text_classifier_init(text_classifier *m, tn_params *ps, text_sizes size, tn
 
 /* texts -> logits (texts, classes). */
 tn_tensor *text_classifier_forward(const text_classifier *m, tn_tape *t, tn_bags texts);
+
+/* Of two rows of n numbers, summed in double precision. */
+double text_product(const tn_real *a, const tn_real *b, int64_t n);
 
 #endif

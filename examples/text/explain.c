@@ -17,6 +17,7 @@ typedef struct explanation {
     text_data     data;
     text_shares   shares;
     tn_tape      *t;
+    double        most; /* the largest share's size */
     int64_t       malformed;
     bool          colour;
 } explanation;
@@ -51,7 +52,7 @@ static const char *colour_of(double share, double most)
 static bool add_coloured(explanation *x, int64_t token)
 {
     const text_span   s = text_shares_token(&x->shares, token);
-    const char *const colour = colour_of(x->shares.of[token].share, largest(&x->shares));
+    const char *const colour = colour_of(x->shares.of[token].share, x->most);
     tn_error         *err = x->p->err;
 
     if (!x->colour) return text_buffer_add(&x->out, s.s, s.n, err);
@@ -115,25 +116,24 @@ static const char page_head[] =
 
 static bool add_mark(explanation *x, int64_t token)
 {
-    const double share = x->shares.of[token].share, most = largest(&x->shares);
+    const double share = x->shares.of[token].share;
 
     return text_buffer_print(&x->out, x->p->err, "<mark class=\"%s\" style=\"--size:%.2f\" title=\"%+.4f\">",
-                             share < 0 ? "against" : "for", most > 0 ? 0.7 * fabs(share) / most : 0, share) &&
+                             share < 0 ? "against" : "for", x->most > 0 ? 0.7 * fabs(share) / x->most : 0, share) &&
            text_add_html(&x->out, text_shares_token(&x->shares, token), x->p->err) &&
            text_buffer_print(&x->out, x->p->err, "</mark>");
 }
 
-static bool add_bar(explanation *x, const char *kind, text_span name, double share, double most)
+static bool add_bar(explanation *x, text_span name, double share)
 {
-    return text_buffer_print(&x->out, x->p->err, "<tr%s><td>", kind) && text_add_html(&x->out, name, x->p->err) &&
+    return text_buffer_print(&x->out, x->p->err, "<tr><td>") && text_add_html(&x->out, name, x->p->err) &&
            text_buffer_print(&x->out, x->p->err,
                              "<td class=\"number\">%+.4f<td class=\"bar\"><div class=\"%s\" style=\"width:%.1f%%\"></div></tr>\n",
-                             share, share < 0 ? "against" : "for", most > 0 ? fmin(100, 100 * fabs(share) / most) : 0);
+                             share, share < 0 ? "against" : "for", x->most > 0 ? fmin(100, 100 * fabs(share) / x->most) : 0);
 }
 
 static bool add_section(explanation *x, text_span label, text_span rival, double probability)
 {
-    const double most = largest(&x->shares);
     tn_error    *err = x->p->err;
     text_buffer *to = &x->out;
     bool         ok = text_buffer_print(to, err, "<h2>") && text_add_html(to, label, err) &&
@@ -141,8 +141,8 @@ static bool add_section(explanation *x, text_span label, text_span rival, double
               add_whole(x, add_mark, text_add_html) && text_buffer_print(to, err, "</p>\n<table>\n");
 
     for (int64_t i = 0; ok && i < x->shares.n; i++)
-        ok = add_bar(x, "", text_shares_token(&x->shares, i), x->shares.of[i].share, most);
-    return ok && add_bar(x, "", text_span_of("(the rest)"), x->shares.rest, most) &&
+        ok = add_bar(x, text_shares_token(&x->shares, i), x->shares.of[i].share);
+    return ok && add_bar(x, text_span_of("(the rest)"), x->shares.rest) &&
            text_buffer_print(to, err, "<tr class=\"sum\"><td>") && text_add_html(to, label, err) &&
            text_buffer_print(to, err, " against ") && text_add_html(to, rival, err) &&
            text_buffer_print(to, err, "<td class=\"number\">%+.4f<td></tr>\n</table>\n", x->shares.margin);
@@ -163,10 +163,10 @@ static bool explain_one(explanation *x, text_span text)
     text = (text_span){x->clean.s, (size_t)x->clean.n};
     if (!text_data_add(&x->data, &p->text.encoder, text, 0)) return false;
     probability = text_answers_find(p, x->t, &x->data, &label);
-    return probability && text_shares_find(&x->shares, p, text, label) &&
-           (p->options.html ? add_section : add_columns)(x, text_vocabulary_at(labels, label),
-                                                         text_vocabulary_at(labels, x->shares.rival),
-                                                         (double)probability[label]);
+    if (!probability || !text_shares_find(&x->shares, p, text, label)) return false;
+    x->most = largest(&x->shares);
+    return (p->options.html ? add_section : add_columns)(x, text_vocabulary_at(labels, label),
+                                                         text_vocabulary_at(labels, x->shares.rival), (double)probability[label]);
 }
 
 static bool write_all(const explanation *x)

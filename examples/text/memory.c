@@ -13,6 +13,13 @@ text_span text_span_of(const char *string)
     return (text_span){string, strlen(string)};
 }
 
+int text_find_word(const char *word, int n, const char *const *words)
+{
+    while (n-- > 0)
+        if (strcmp(word, words[n]) == 0) break;
+    return n;
+}
+
 bool text_span_equal(text_span a, text_span b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.s, b.s, a.n) == 0);

@@ -21,6 +21,9 @@ typedef struct text_range {
 text_span text_span_of(const char *string); /* without its zero byte */
 bool      text_span_equal(text_span a, text_span b);
 
+/* Which of n words it is; -1: none. */
+int text_find_word(const char *word, int n, const char *const *words);
+
 /* Has the system give all pages of p[0..bytes) at once, since they are about to be written: one by one they cost more. */
 void text_populate(void *p, size_t bytes);
 

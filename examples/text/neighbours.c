@@ -17,21 +17,13 @@ static int by_cosine(const void *left, const void *right)
     return a->id < b->id ? -1 : a->id > b->id;
 }
 
-static double product(const tn_real *a, const tn_real *b, int64_t n)
-{
-    double sum = 0;
-
-    for (int64_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
-    return sum;
-}
-
 static double cosine(const tn_tensor *table, int32_t a, int32_t b)
 {
     const int64_t  n = table->size[1];
     const tn_real *x = table->data + a * n, *y = table->data + b * n;
-    const double   lengths = sqrt(product(x, x, n)) * sqrt(product(y, y, n));
+    const double   lengths = sqrt(text_product(x, x, n)) * sqrt(text_product(y, y, n));
 
-    return lengths > 0 ? product(x, y, n) / lengths : 0;
+    return lengths > 0 ? text_product(x, y, n) / lengths : 0;
 }
 
 /* The id of a word as texts have it, folded; -1 after an error. */

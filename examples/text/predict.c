@@ -8,7 +8,7 @@
 #include "table.h"
 #include "utf8.h"
 
-enum { LINES = 256, SHOWN = 5 };
+enum { LINES = 256 };
 
 /* Lines that are labelled together, and what is written about them. */
 typedef struct answers {
@@ -122,7 +122,7 @@ static bool write_answer(text_program *p, answers *a, text_span line, int32_t la
     if (o->column && !text_table_text(&a->table, line, &one.text)) return false;
     if ((masks || o->explain) && !text_shares_find(&a->shares, p, one.text, label)) return false;
     if (masks && !mask(p, a, &one.text)) return false;
-    if (o->explain && !o->json) text_shares_sort(&a->shares, SHOWN);
+    if (o->explain && !o->json) text_shares_sort(&a->shares, TEXT_SHOWN);
     if (o->column && !o->json) return add_record(p, a, line, &one);
     return (o->json ? text_answer_add_json : text_answer_add)(p, &one, &a->out);
 }

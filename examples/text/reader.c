@@ -22,12 +22,10 @@ const char *text_format_name(text_format format)
 
 bool text_format_of(const char *name, text_format *format)
 {
-    for (int i = 0; i < 4; i++)
-        if (strcmp(name, format_names[i]) == 0) {
-            *format = (text_format)i;
-            return true;
-        }
-    return false;
+    int i = text_find_word(name, 4, format_names);
+
+    if (i >= 0) *format = (text_format)i;
+    return i >= 0;
 }
 
 /* ---- files ----------------------------------------------------------------------------------------------------- */

@@ -98,14 +98,6 @@ static void share_out(text_shares *s, text_range from, double share)
     if (first < last) s->rest -= share;
 }
 
-static double product(const tn_real *a, const tn_real *b, int64_t n)
-{
-    double sum = 0;
-
-    for (int64_t i = 0; i < n; i++) sum += (double)a[i] * (double)b[i];
-    return sum;
-}
-
 static int64_t slot(const tn_gradient *g, int32_t id)
 {
     return g->slot_of ? g->slot_of[id] - 1 : id;
@@ -122,7 +114,7 @@ static bool share_out_all(text_shares *s, const tn_tensor *table, tn_error *err)
     for (int64_t i = 0; i < s->ids.n; i++) s->each[slot(&g, s->ids.id[i])] += 1;
     for (int64_t k = 0; k < g.n_rows; k++) {
         int64_t row = g.row ? g.row[k] : k;
-        if (s->each[k] > 0) s->each[k] = product(g.data + k * g.width, table->data + row * g.width, g.width) / s->each[k];
+        if (s->each[k] > 0) s->each[k] = text_product(g.data + k * g.width, table->data + row * g.width, g.width) / s->each[k];
     }
     for (int64_t i = 0; i < s->ids.n; i++) share_out(s, s->ids.from[i], s->each[slot(&g, s->ids.id[i])]);
     return true;

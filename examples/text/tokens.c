@@ -15,12 +15,10 @@ const char *text_kind_name(text_kind kind)
 
 bool text_kind_of(const char *name, text_kind *kind)
 {
-    for (int i = 0; i < 3; i++)
-        if (strcmp(name, kind_names[i]) == 0) {
-            *kind = (text_kind)i;
-            return true;
-        }
-    return false;
+    int i = text_find_word(name, 3, kind_names);
+
+    if (i >= 0) *kind = (text_kind)i;
+    return i >= 0;
 }
 
 /* ---- characters ------------------------------------------------------------------------------------------------ */
