@@ -3,19 +3,7 @@
 work=$B/classify
 rm -rf "$work" && mkdir -p "$work"
 classify=${CLASSIFY:-examples/classify} model=$work/m.safetensors
-checks=0 failures=0
-ok() { # text, then a command that must succeed
-    what=$1; shift; checks=$((checks + 1))
-    "$@" || { failures=$((failures + 1)); echo "classify: $what"; }
-}
-status() { # exit status, part of the error's text, then the command
-    want=$1 text=$2; shift 2; checks=$((checks + 1))
-    "$@" > "$work/out" 2> "$work/err" < /dev/null
-    got=$?
-    [ $got = "$want" ] && { [ -z "$text" ] || grep -qF -- "$text" "$work/err"; } ||
-        { failures=$((failures + 1)); echo "classify: '$*' ends with $got, not $want, and says: $(cat "$work/err")"; }
-}
-same() { ok "$1" cmp -s "$2" "$3"; }
+. tests/check.sh
 accuracy() { sed -n 's/.*accuracy 0\.\([0-9][0-9]\).*/\1/p' "$1"; }
 
 # without a command: trains, reports, labels
@@ -208,5 +196,4 @@ done
 status 1 "texts" $classify predict --model "$work/texts"
 status 1 "cannot write" sh -c "$classify predict --model $model $work/texts > /dev/full"
 
-echo "Checks: $checks, Failures: $failures, Errors: 0"
-[ "$failures" = 0 ]
+ends

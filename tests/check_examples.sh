@@ -2,16 +2,12 @@
 # examples/mlp_digits and examples/gpt as a user runs them, with small settings.
 work=$B/examples
 rm -rf "$work" && mkdir -p "$work"
-checks=0 failures=0
-ok() { # text, then a command that must succeed
-    what=$1; shift; checks=$((checks + 1))
-    "$@" || { failures=$((failures + 1)); echo "examples: $what"; }
-}
+. tests/check.sh
 status() { # the exit status wanted, a pattern of the message, then a command
     want=$1 pattern=$2; shift 2; checks=$((checks + 1))
     "$@" > "$work/out" 2> "$work/err"; got=$?
     { [ $got = "$want" ] && grep -q -- "$pattern" "$work/err"; } ||
-        { failures=$((failures + 1)); echo "examples: exit $got, not $want with \"$pattern\": $*: $(cat "$work/err")"; }
+        bad "exit $got, not $want with \"$pattern\": $*: $(cat "$work/err")"
 }
 gpt=examples/gpt model=$work/m.safetensors text=$work/text
 seq 400 | sed "s/.*/The & dogs sleep under the old tree./" > "$text"
@@ -59,5 +55,4 @@ if command -v script > /dev/null; then
     script -qec "$gpt train $text --model $model --context 16 --dim 8 --heads 1 --layers 1 --steps 20" /dev/null > "$work/tty"
     ok "gpt train shows no progress on a terminal" grep -q "step 7 of 20  loss [0-9.]*  [0-9.]* steps/s  0:[0-9][0-9] left" "$work/tty"
 fi
-echo "Checks: $checks, Failures: $failures, Errors: 0"
-[ "$failures" = 0 ]
+ends

@@ -4,12 +4,8 @@
 work=$B/help
 rm -rf "$work" && mkdir -p "$work"
 classify=${CLASSIFY:-examples/classify} page=examples/classify.1
-checks=0 failures=0
+. tests/check.sh
 export LC_ALL=C # as sort sorts
-ok() { # text, then a command that must succeed
-    what=$1; shift; checks=$((checks + 1))
-    "$@" || { failures=$((failures + 1)); echo "help: $what"; }
-}
 ok "another version than tarn.h's" [ "$($classify --version)" = "classify $(sed -n 's/.*define TN_VERSION "\(.*\)"/\1/p' include/tarn/tarn.h)" ]
 
 # the page
@@ -73,5 +69,4 @@ else
     echo "skipped: check_help.sh: there is no zsh"
 fi
 
-echo "Checks: $checks, Failures: $failures, Errors: 0"
-[ "$failures" = 0 ]
+ends

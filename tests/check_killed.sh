@@ -4,9 +4,7 @@
 work=$B/killed
 rm -rf "$work" && mkdir -p "$work"
 killed=$B/float/tests/killed
-checks=0 failures=0
-bad() { failures=$((failures + 1)); echo "killed: $*"; }
-ok() { what=$1; shift; checks=$((checks + 1)); "$@" || bad "$what"; }
+. tests/check.sh
 texts=$work/texts model=$work/m checkpoint=$work/c
 head -60 examples/data/train.tsv > "$texts"
 
@@ -72,5 +70,4 @@ ok "only $saving of $kills kills came in the writing of a file" [ $saving -ge 20
 ok "only $ends trainings came to their end" [ $ends -ge 10 ]
 echo "$kills kills, $saving of them in the writing of a file; $ends trainings came to their end"
 
-echo "Checks: $checks, Failures: $failures, Errors: 0"
-[ "$failures" = 0 ]
+ends

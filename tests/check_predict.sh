@@ -3,16 +3,12 @@
 work=$B/predict
 rm -rf "$work" && mkdir -p "$work"
 classify=${CLASSIFY:-examples/classify} model=$work/m.safetensors
-checks=0 failures=0
-ok() { # text, then a command that must succeed
-    what=$1; shift; checks=$((checks + 1))
-    "$@" || { failures=$((failures + 1)); echo "predict: $what"; }
-}
+. tests/check.sh
 gives() { # exit status, then the command; standard input is $work/in, its output and errors are out and err
     want=$1; shift; checks=$((checks + 1))
     "$@" < "$work/in" > "$work/out" 2> "$work/err"
     got=$?
-    [ $got = "$want" ] || { failures=$((failures + 1)); echo "predict: '$*' ends with $got, not $want: $(cat "$work/err")"; }
+    [ $got = "$want" ] || bad "'$*' ends with $got, not $want: $(cat "$work/err")"
 }
 says() { ok "no \"$1\" in: $(cat "$work/err")" grep -qF -- "$1" "$work/err"; }
 prints() { # what a command printed is printf's $1
@@ -95,7 +91,7 @@ assert [t["token"] for t in lines[1]["explain"]["tokens"]] == ["the", "frobby"]
 END
 checks=$((checks + 1))
 if command -v python3 > /dev/null; then
-    python3 "$work/check.py" "$work/out" "$work/in" || { failures=$((failures + 1)); echo "predict: --json is wrong"; }
+    python3 "$work/check.py" "$work/out" "$work/in" || bad "--json is wrong"
 else
     echo "skipped: no python3 to read JSON lines with"
 fi
@@ -197,5 +193,4 @@ says '"xyzzy" is not in the vocabulary'
 gives 2 $classify neighbours --model "$model" 'two words'
 says '"two words" is 2 tokens to this model (--tokenizer mixed), and should be one'
 
-echo "Checks: $checks, Failures: $failures, Errors: 0"
-[ "$failures" = 0 ]
+ends

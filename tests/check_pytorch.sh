@@ -2,11 +2,7 @@
 # examples/pytorch.py: a model of classify gives the same logits in PyTorch, and one that PyTorch trained serves classify.
 work=$B/pytorch
 rm -rf "$work" && mkdir -p "$work"
-checks=0 failures=0
-ok() { # text, then a command that must succeed
-    what=$1; shift; checks=$((checks + 1))
-    "$@" || { failures=$((failures + 1)); echo "pytorch: $what"; }
-}
+. tests/check.sh
 for python in python3 /usr/bin/python3 ""; do [ -n "$python" ] && $python -c 'import torch, numpy' 2> /dev/null && break; done
 if [ -z "$python" ]; then
     echo "skipped: check_pytorch.sh: there is no python3 with PyTorch"
@@ -31,5 +27,4 @@ ok "a model of PyTorch's has other logits in tarn" same_logits "$work/p"
 ok "classify does not take PyTorch's model" examples/classify eval --model "$work/p" examples/data/test.tsv > "$work/eval"
 accuracy=$(sed -n 's/.*accuracy 0\.\([0-9][0-9]\).*/\1/p' "$work/eval")
 ok "PyTorch's model labels badly: $(cat "$work/eval")" [ "${accuracy:-0}" -ge 70 ]
-echo "Checks: $checks, Failures: $failures, Errors: 0"
-[ "$failures" = 0 ]
+ends

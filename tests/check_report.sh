@@ -5,11 +5,7 @@ work=$B/report
 rm -rf "$work" && mkdir -p "$work"
 here=$(cd "$work" && pwd)
 classify=${CLASSIFY:-examples/classify} page=$work/page.html
-checks=0 failures=0
-ok() { # text, then a command that must succeed
-    what=$1; shift; checks=$((checks + 1))
-    "$@" || { failures=$((failures + 1)); echo "report: $what"; }
-}
+. tests/check.sh
 has() { ok "there is no $1" grep -qF -- "$1" "$page"; }
 train() { $classify train --quiet --dim 4 --ngrams 1 --subwords 0 --epochs 4 --seed 7 --model "$work/m" --report "$page" "$@"; }
 
@@ -37,13 +33,6 @@ macro=$(sed -n 's/.*macro-F1 \(0\.[0-9]*\).*/\1/p' "$work/out")
 has "<b>$macro</b><span class=\"soft\">macro-F1</span>"
 
 # all or nothing
-status() { # exit status, part of the error's text, then the command
-    want=$1 text_of=$2; shift 2; checks=$((checks + 1))
-    "$@" > "$work/out" 2> "$work/err"
-    got=$?
-    { [ $got = "$want" ] && grep -qF -- "$text_of" "$work/err"; } ||
-        { failures=$((failures + 1)); echo "report: '$*' ends with $got, not $want, and says: $(cat "$work/err")"; }
-}
 small() { (trap '' XFSZ; ulimit -f 140; train --dim 1 "$text"); } # no file larger than 72 kB: the model is less, the page is more
 cp "$page" "$work/kept"
 status 1 "cannot write \"$page\": File too large" small
@@ -130,5 +119,4 @@ draw 0
 ok "dark is not dark" [ "$(grep -c 'paper rgb(13, 17, 23)' "$work/seen")" = 6 ]
 rm -rf "$work/chromium"
 
-echo "Checks: $checks, Failures: $failures, Errors: 0"
-[ "$failures" = 0 ]
+ends

@@ -2,11 +2,8 @@
 # The same seed, data and build give the same bytes of model: in any run, on one processor and on all, at any address of
 # memory, with malloc of other habits, on every instruction set with fma. SAME names folders of other builds, whose
 # programs give the same bytes too, and whose ops the same numbers.
-work=$B/same checks=0 failures=0
-ok() { # text, then a command that must succeed
-    what=$1; shift; checks=$((checks + 1))
-    "$@" || { failures=$((failures + 1)); echo "same: $what"; }
-}
+work=$B/same
+. tests/check.sh
 rm -rf "$work" && mkdir -p "$work"
 
 # a bag of words, one with a hidden layer, a GPT: folder of the programs, then what stands before the commands
@@ -17,7 +14,7 @@ models() {
         "$@" "$programs/gpt" train README.md --model "$work/gpt" --context 40 --dim 48 --heads 4 --steps 8 2> "$work/log" &&
         cat "$work/bag" "$work/mlp" "$work/gpt" > "$work/models"
 }
-same() { # what is another way, then as models
+alike() { # what is another way, then as models
     what=$1; shift
     ok "training $what fails" models "$@"
     ok "training $what gives other bytes" cmp "$work/models" "$work/first"
@@ -26,19 +23,19 @@ usable() { "$@" true 2> /dev/null; }
 
 ok "training fails" models examples env
 mv "$work/models" "$work/first"
-same "again" examples env
+alike "again" examples env
 one="taskset -c $(taskset -pc $$ 2> /dev/null | sed 's/.*: \([0-9]*\).*/\1/')"
-usable $one && same "on one processor" examples $one
-usable setarch -R && same "at the same addresses" examples setarch -R && same "there, again" examples setarch -R
-same "in memory that is filled" examples env MALLOC_PERTURB_=165
-same "in memory of pages" examples env GLIBC_TUNABLES=glibc.malloc.mmap_threshold=64:glibc.malloc.tcache_count=0 MALLOC_ARENA_MAX=1
-for isa in avx2 avx512; do same "with $isa" examples env TARN_ISA=$isa; done
+usable $one && alike "on one processor" examples $one
+usable setarch -R && alike "at the same addresses" examples setarch -R && alike "there, again" examples setarch -R
+alike "in memory that is filled" examples env MALLOC_PERTURB_=165
+alike "in memory of pages" examples env GLIBC_TUNABLES=glibc.malloc.mmap_threshold=64:glibc.malloc.tcache_count=0 MALLOC_ARENA_MAX=1
+for isa in avx2 avx512; do alike "with $isa" examples env TARN_ISA=$isa; done
 
 for other in $SAME; do
-    same "in $other" "$other/examples" env
+    alike "in $other" "$other/examples" env
     for isa in base avx2 avx512; do
         models examples env TARN_ISA=$isa && mv "$work/models" "$work/first"
-        same "in $other with $isa" "$other/examples" env TARN_ISA=$isa
+        alike "in $other with $isa" "$other/examples" env TARN_ISA=$isa
         [ -x "$other/float/tests/test_builds" ] || continue
         for type in float double; do
             for b in "$B" "$other"; do TARN_ISA=$isa "$b/$type/tests/test_builds" dump > "$work/$(basename "$b")"; done
@@ -46,5 +43,4 @@ for other in $SAME; do
         done
     done
 done
-echo "Checks: $checks, Failures: $failures, Errors: 0"
-[ "$failures" = 0 ]
+ends

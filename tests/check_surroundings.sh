@@ -2,11 +2,7 @@
 # No locale, environment or current folder changes what is read or written: the tests of texts pass where numbers have
 # commas, and classify writes the same bytes wherever it is run.
 here=$PWD work=$(cd "$B" && pwd)/surroundings
-checks=0 failures=0
-ok() { # text, then a command that must succeed
-    what=$1; shift; checks=$((checks + 1))
-    "$@" || { failures=$((failures + 1)); echo "surroundings: $what"; }
-}
+. tests/check.sh
 export CK_DEFAULT_TIMEOUT=600
 rm -rf "$work" && mkdir -p "$work/locale" "$work/elsewhere"
 
@@ -29,17 +25,16 @@ run() { # folder, then what stands before the command
         cut -f2 "$here/examples/data/test.tsv" | "$@" "$here/examples/classify" predict --model "$to/model" > "$to/labels" &&
         "$@" "$here/examples/classify" eval --json --model "$to/model" "$here/examples/data/test.tsv" > "$to/json"
 }
-same() { # text, then what stands before the command
+alike() { # text, then what stands before the command
     ok "classify fails $1" run "$@"
     ok "classify writes something else $1" diff -r "$work/plain" "$work/$1"
 }
 ok "classify fails" run plain env -i
-same "with no environment" env
-same "in another language" env LANG=de_DE.UTF-8 LC_ALL=de_DE.UTF-8 LANGUAGE=de LOCPATH="$work/locale"
-same "in no known language" env LC_ALL=nosuch
-same "in odd surroundings" env TMPDIR=/nosuch HOME=/nosuch POSIXLY_CORRECT=1 COLUMNS=7 LINES=2 TZ=Pacific/Kiritimati TERM=dumb \
+alike "with no environment" env
+alike "in another language" env LANG=de_DE.UTF-8 LC_ALL=de_DE.UTF-8 LANGUAGE=de LOCPATH="$work/locale"
+alike "in no known language" env LC_ALL=nosuch
+alike "in odd surroundings" env TMPDIR=/nosuch HOME=/nosuch POSIXLY_CORRECT=1 COLUMNS=7 LINES=2 TZ=Pacific/Kiritimati TERM=dumb \
     NO_COLOR=1 IFS=0.5
-cd "$work/elsewhere" && same "in another folder" env && cd "$here"
+cd "$work/elsewhere" && alike "in another folder" env && cd "$here"
 ok "something is left in that folder" rmdir "$work/elsewhere"
-echo "Checks: $checks, Failures: $failures, Errors: 0"
-[ "$failures" = 0 ]
+ends

@@ -3,18 +3,7 @@
 work=$B/tune
 rm -rf "$work" && mkdir -p "$work"
 classify=${CLASSIFY:-examples/classify}
-checks=0 failures=0
-ok() { # text, then a command that must succeed
-    what=$1; shift; checks=$((checks + 1))
-    "$@" || { failures=$((failures + 1)); echo "tune: $what"; }
-}
-status() { # exit status, part of the error's text, then the command
-    want=$1 text=$2; shift 2; checks=$((checks + 1))
-    "$@" > "$work/out" 2> "$work/err" < /dev/null
-    got=$?
-    [ $got = "$want" ] && { [ -z "$text" ] || grep -qF -- "$text" "$work/err"; } ||
-        { failures=$((failures + 1)); echo "tune: '$*' ends with $got, not $want, and says: $(cat "$work/err")"; }
-}
+. tests/check.sh
 head -300 examples/data/train.tsv > "$work/-it's texts"
 texts="$work/-it's texts"
 tune() { $classify tune --epochs 2 --buckets 500 --subwords 0 "$@"; }
@@ -47,7 +36,7 @@ done
 ok "the command cannot be pasted: $(cat "$work/command")" sh -c "$(cat "$work/command") --quiet --model '$work/m'"
 (cd "$work" && PATH="$PWD:$PATH" && ln -sf "$OLDPWD/$classify" "my classify" &&
     "my classify" tune --trials 1 --epochs 1 --model "a'b" -- "-it's texts" "-it's texts" > out &&
-    sh -c "$(tail -1 out) > progress 2>&1") || { failures=$((failures + 1)); echo "tune: odd names: $(tail -1 "$work/out")"; }
+    sh -c "$(tail -1 out) > progress 2>&1") || bad "odd names: $(tail -1 "$work/out")"
 ok "the model of the command that was pasted is not there" [ -e "$work/a'b" ]
 
 # a time that is over, by the signal that says so, and a stop: what is known so far
@@ -82,5 +71,4 @@ ok "a trial without a token does not fail" \
     grep -q '^ *[0-9]*  *failed  *-  *0 .*--min-count .*: .*no token occurs [235] times' "$work/out"
 status 1 "cannot write to the standard output" sh -c "$classify tune --trials 1 --epochs 1 $work/rare > /dev/full"
 
-echo "Checks: $checks, Failures: $failures, Errors: 0"
-[ "$failures" = 0 ]
+ends

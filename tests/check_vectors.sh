@@ -4,19 +4,7 @@
 work=$B/vectors
 rm -rf "$work" && mkdir -p "$work"
 classify=${CLASSIFY:-examples/classify} model=$work/m
-checks=0 failures=0
-ok() { # text, then a command that must succeed
-    what=$1; shift; checks=$((checks + 1))
-    "$@" || { failures=$((failures + 1)); echo "vectors: $what"; }
-}
-status() { # exit status, part of the error's text, then the command
-    want=$1 text=$2; shift 2; checks=$((checks + 1))
-    "$@" > "$work/out" 2> "$work/err" < /dev/null
-    got=$?
-    [ $got = "$want" ] && { [ -z "$text" ] || grep -qF -- "$text" "$work/err"; } ||
-        { failures=$((failures + 1)); echo "vectors: '$*' ends with $got, not $want, and says: $(cat "$work/err")"; }
-}
-same() { ok "$1" cmp -s "$2" "$3"; }
+. tests/check.sh
 few() { $classify train --epochs 1 --batch 4 --buckets 300 "$@" "$work/few"; }
 head -60 examples/data/train.tsv > "$work/few"
 
@@ -96,5 +84,4 @@ else
     echo "skipped: check_vectors.sh: there is no python3 with gensim"
 fi
 
-echo "Checks: $checks, Failures: $failures, Errors: 0"
-[ "$failures" = 0 ]
+ends
