@@ -389,6 +389,25 @@ START_TEST(reductions)
 }
 END_TEST
 
+/* The maximum by the definition, with what stands behind y and winner untouched. */
+static void check_gather_max(const tn__kernels *k, int64_t n, int64_t known, const int32_t *at, int64_t width,
+                             const tn_real *table)
+{
+    enum { WIDEST = 150 };
+    tn_real y[WIDEST + 1], best;
+    int32_t winner[WIDEST + 1], of;
+    y[width] = 7, winner[width] = 7;
+    k->gather_max(n, known, at, width, table, y, winner);
+    for (int64_t d = 0; d < width; d++) {
+        best = n ? table[at[0] * width + d] : 0, of = n ? 0 : -1;
+        for (int32_t i = 1; i < n; i++)
+            if (table[at[i] * width + d] > best) best = table[at[i] * width + d], of = i;
+        ck_assert_msg(same_bits(&y[d], &best, 1) && winner[d] == of, "%s width %lld, column %lld: row %d, not %d", k->isa,
+                      (long long)width, (long long)d, (int)winner[d], (int)of);
+    }
+    ck_assert(y[width] == 7 && winner[width] == 7);
+}
+
 /* Rows in the order given, one more than once, of every width up to more than eight vectors; and none. */
 START_TEST(rows_by_number)
 {
@@ -408,6 +427,7 @@ START_TEST(rows_by_number)
             ck_assert(y[d] == (tn_real)0.7 * sum);
         }
         ck_assert(y[width] == 7);
+        for (int n = 0; n <= N; n++) check_gather_max(k, n, KNOWN, at, width, table);
         tn_real got[ROWS * WIDEST], want[ROWS * WIDEST];
         memcpy(got, table, sizeof table), memcpy(want, table, sizeof table);
         k->scatter_add(0, at, width, (tn_real)0.7, x, got);
@@ -618,6 +638,21 @@ START_TEST(attend_same_bits_with_fma)
 }
 END_TEST
 
+/* Of equal rows the first wins, of -0 and 0 too; NaN wins as the first row, and loses to it. */
+START_TEST(maximum_of_what_does_not_order)
+{
+    static const tn_real values[] = {0, -0.0, NAN, -INFINITY, INFINITY, 1};
+    static const int32_t orders[][5] = {{0, 1, 2, 3, 0}, {1, 0, 2, 1, 3}, {2, 5, 4, 2, 0}, {3, 2, 3, 4, 4}, {5, 2, 5, 0, 1}};
+    enum { VALUES = sizeof values / sizeof *values, WIDEST = 150 };
+    tn_real table[VALUES * WIDEST];
+    PER_ISA(k)
+    for (int64_t width = 1; width <= WIDEST; width += 1 + width / 3) {
+        for (int64_t i = 0; i < VALUES * width; i++) table[i] = values[i / width];
+        for (int i = 0; i < 5; i++) check_gather_max(k, 5, 5, orders[i], width, table);
+    }
+}
+END_TEST
+
 /* ---- the same bits ------------------------------------------------------------------------------------- */
 
 enum { N_RESULTS = 32, BEFORE = 7 };
@@ -628,6 +663,7 @@ static void run_all(const tn__kernels *k, int64_t n, const tn_real *x, const tn_
 {
     static const int32_t at[] = {2, 0, 2, 1};
     tn_real(*y)[MOST] = out;
+    int32_t winner[MOST];
     for (int i = 0; i < N_UNARIES; i++) unaries[i].of(k)(n, x, *y++);
     for (int i = 0; i < N_UNARIES; i++)
         if (unaries[i].grad) {
@@ -648,7 +684,9 @@ static void run_all(const tn__kernels *k, int64_t n, const tn_real *x, const tn_
     y[9][3] = k->sum_sq_diff(n, x, 1);
     k->gather_sum(4, 4, at, n / 3, 3, x, y[10]);
     k->scatter_add(4, at, n / 3, 3, g, y[11]);
-    ck_assert(y + 12 <= out + N_RESULTS);
+    k->gather_max(4, 4, at, n / 3, x, y[12], winner);
+    for (int64_t d = 0; d < n / 3; d++) y[13][d] = (tn_real)winner[d];
+    ck_assert(y + 14 <= out + N_RESULTS);
 }
 
 static void put_before(tn_real *x, int64_t n)
@@ -778,6 +816,7 @@ int main(void)
     tcase_add_loop_test(tc, unary_grads, 0, N_UNARIES);
     tcase_add_test(tc, reductions);
     tcase_add_test(tc, rows_by_number);
+    tcase_add_test(tc, maximum_of_what_does_not_order);
     tcase_add_test(tc, max_of_nan);
     tcase_add_test(tc, softmax_rows);
     tcase_add_test(tc, softmax_edges);

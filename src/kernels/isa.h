@@ -29,6 +29,13 @@ enum { WIDTH = VEC_BYTES / (int)sizeof(tn_real), LINE = 64 / (int)sizeof(tn_real
 typedef tn_real vec __attribute__((vector_size(VEC_BYTES)));
 typedef tn_real vec_in_memory __attribute__((vector_size(VEC_BYTES), aligned(sizeof(tn_real)), may_alias));
 
+/* What a comparison of two vecs gives: -1 where it is true, else 0. */
+#ifdef TN_DOUBLE
+typedef int64_t vec_int __attribute__((vector_size(VEC_BYTES)));
+#else
+typedef int32_t vec_int __attribute__((vector_size(VEC_BYTES)));
+#endif
+
 #define INLINE static inline __attribute__((always_inline, unused))
 #define UNROLL _Pragma("GCC unroll 32")
 
@@ -84,6 +91,12 @@ INLINE void vec_store(tn_real *x, vec v)
     *(vec_in_memory *)x = (vec_in_memory)v;
 }
 
+/* a where the comparison was true, else b. Both compilers make one instruction of it where there is one. */
+INLINE vec_int vec_pick(vec_int where, vec_int a, vec_int b)
+{
+    return (where & a) | (~where & b);
+}
+
 /* ---- the kernels of this instruction set, as kernels.h describes them ---------------------------------- */
 
 typedef void    unary_fn(int64_t n, const tn_real *x, tn_real *y);
@@ -101,6 +114,8 @@ tn_real   TN_K(sum_sq_diff)(int64_t n, const tn_real *x, tn_real mean);
 void      TN_K(axpy)(int64_t n, tn_real a, const tn_real *x, tn_real *y);
 void      TN_K(gather_sum)(int64_t n, int64_t known, const int32_t *at, int64_t width, tn_real a,
                            const tn_real *table, tn_real *y);
+void      TN_K(gather_max)(int64_t n, int64_t known, const int32_t *at, int64_t width, const tn_real *table,
+                           tn_real *y, int32_t *winner);
 void      TN_K(scatter_add)(int64_t n, const int32_t *at, int64_t width, tn_real a, const tn_real *x,
                             tn_real *table);
 

@@ -51,10 +51,14 @@ typedef struct tn__kernels {
     tn_real (*sum_sq_diff)(int64_t n, const tn_real *x, tn_real mean);     /* sum (x[i] - mean)^2 */
     void (*axpy)(int64_t n, tn_real a, const tn_real *x, tn_real *y);      /* y[i] = fma(a, x[i], y[i]) */
 
-    /* Rows of a table of width columns, picked by number, in the order of at: y = a times their sum, and each += a x.
-     * at holds known >= n numbers: the rows that come next are fetched meanwhile. */
+    /* Rows of a table of width columns, picked by number, in the order of at: y = a times their sum; y = their maximum,
+     * winner: which of the n is the first that has it, -1 (and y = 0) for n == 0; and each += a x. In the maximum NaN
+     * wins as the first row, and loses after it. at holds known >= n numbers: the rows that come next are fetched
+     * meanwhile. */
     void (*gather_sum)(int64_t n, int64_t known, const int32_t *at, int64_t width, tn_real a, const tn_real *table,
                        tn_real *y);
+    void (*gather_max)(int64_t n, int64_t known, const int32_t *at, int64_t width, const tn_real *table, tn_real *y,
+                       int32_t *winner);
     void (*scatter_add)(int64_t n, const int32_t *at, int64_t width, tn_real a, const tn_real *x, tn_real *table);
 
     /* One row: y = exp(x - max) / sum. A row of nothing but -inf gives zeros (a fully masked row of

@@ -18,6 +18,7 @@ const tn__kernels TN_K(kernels) = {
     .sum_sq_diff            = TN_K(sum_sq_diff),
     .axpy                   = TN_K(axpy),
     .gather_sum             = TN_K(gather_sum),
+    .gather_max             = TN_K(gather_max),
     .scatter_add            = TN_K(scatter_add),
     .softmax                = TN_K(softmax),
     .softmax_grad           = TN_K(softmax_grad),

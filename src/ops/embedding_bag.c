@@ -120,13 +120,20 @@ static void add_bag_by_rows(const tn_tensor *y, int64_t b, int32_t padding, tn_r
     }
 }
 
+/* Whole rows, as they stand? */
+static bool is_plain(const tn_tensor *y, int32_t padding)
+{
+    const embedding_bag *e = y->attr;
+    return padding < 0 && !y->in[WEIGHTS] && !(e->options.rows.max_norm > 0);
+}
+
 static void sum_bag(const tn_tensor *y, int64_t b, int32_t padding)
 {
     const embedding_bag *e = y->attr;
     const tn_ids ids = ids_in_bags(e);
     int64_t width = y->size[1], begin = bag_begin(e, b);
     tn_real *sum = y->data + b * width, scale = bag_scale(e, b, padding);
-    if (padding < 0 && !y->in[WEIGHTS] && !(e->options.rows.max_norm > 0)) {
+    if (is_plain(y, padding)) {
         const int32_t *at = ids.n ? ids.id + begin : NULL;
         tn__kernels_get()->gather_sum(bag_end(e, b) - begin, ids.n - begin, at, width, scale, y->in[TABLE]->data, sum);
         return;
@@ -147,13 +154,11 @@ static void keep_larger(int64_t n, tn_real scale, const tn_real *row, int32_t at
     }
 }
 
-/* winner[d]: which of the bag's rows, without padding, is the first that has the maximum; -1 in an empty bag. */
-static void max_bag(const tn_tensor *y, int64_t b, int32_t padding)
+static void max_bag_by_rows(const tn_tensor *y, int64_t b, int32_t padding, tn_real *best, int32_t *winner)
 {
     const embedding_bag *e = y->attr;
     int64_t width = y->size[1];
-    tn_real *best = y->data + b * width;
-    int32_t *winner = (int32_t *)y->saved + b * width, n = 0;
+    int32_t n = 0;
     for (int64_t k = bag_begin(e, b); k < bag_end(e, b); k++) {
         int32_t id = e->bags.ids.id[k];
         if (id == padding) continue;
@@ -163,6 +168,19 @@ static void max_bag(const tn_tensor *y, int64_t b, int32_t padding)
         n++;
     }
     for (int64_t d = 0; d < width && !n; d++) best[d] = 0, winner[d] = -1;
+}
+
+/* winner[d]: which of the bag's rows, without padding, is the first that has the maximum; -1 in an empty bag. */
+static void max_bag(const tn_tensor *y, int64_t b, int32_t padding)
+{
+    const embedding_bag *e = y->attr;
+    const tn_ids ids = ids_in_bags(e);
+    int64_t width = y->size[1], begin = bag_begin(e, b);
+    tn_real *best = y->data + b * width;
+    int32_t *winner = (int32_t *)y->saved + b * width;
+    const int32_t *at = ids.n ? ids.id + begin : NULL;
+    if (!is_plain(y, padding)) max_bag_by_rows(y, b, padding, best, winner);
+    else tn__kernels_get()->gather_max(bag_end(e, b) - begin, ids.n - begin, at, width, y->in[TABLE]->data, best, winner);
 }
 
 static void pool_bags(int64_t begin, int64_t end, void *arg)
