@@ -427,7 +427,9 @@ def data_sets(run, folder):
 
 
 class Classifiers:
-    """The commands: examples/classify and fastText, the same work for both."""
+    """The commands: examples/classify and fastText, the same work for both. usual: as examples/classify comes, with
+    pieces of words of 3 to 5 letters, and with the maximum of a text's rows beside their mean, which fastText has not;
+    else words and their mean."""
 
     def __init__(self, run, folder):
         self.run, self.folder = run, folder
@@ -437,21 +439,21 @@ class Classifiers:
         if not self.fasttext:
             run.missing["fastText"] = "fasttext"
 
-    def tarn_train(self, text, model, dim, ngrams, epochs, cpus=1):
+    def tarn_train(self, text, model, dim, ngrams, epochs, cpus=1, usual=False):
         argv = [self.classify, "train", "--quiet", "--format", "fasttext", "--model",
                 f"{self.folder}/{model}.safetensors", "--tokenizer", "mixed" if text.name == "cold" else "word",
                 "--dim", str(dim), "--ngrams", str(ngrams),
                 "--buckets", "200000", "--epochs", str(epochs)]
-        if "--subwords" in self.help:
-            argv += ["--subwords", "0"]
-        if "--pooling" in self.help:
-            argv += ["--pooling", "mean"]  # what fastText computes
+        for option, plain in (("--subwords", "0"), ("--pooling", "mean")):
+            if option in self.help and not usual:
+                argv += [option, plain]
         return child(argv + [text.train], cpus=cpus)
 
-    def fasttext_train(self, text, model, dim, ngrams, epochs, cpus=1):
+    def fasttext_train(self, text, model, dim, ngrams, epochs, cpus=1, usual=False):
         return child([self.fasttext, "supervised", "-input", text.train, "-output", f"{self.folder}/{model}",
                       "-loss", "softmax", "-dim", str(dim), "-wordNgrams", str(ngrams), "-bucket", "200000",
-                      "-epoch", str(epochs), "-lr", "0.5", "-thread", str(cpus)], cpus=cpus)
+                      "-epoch", str(epochs), "-lr", "0.5", "-thread", str(cpus),
+                      *(["-minn", "3", "-maxn", "5"] if usual else [])], cpus=cpus)
 
     def trainers(self):
         return {"tarn": self.tarn_train, **({"fastText": self.fasttext_train} if self.fasttext else {})}
@@ -474,14 +476,14 @@ def rows_of(run, work, unit, numbers, goals, higher, aside=()):
     progress(row)
 
 
-def training_rate(run, c, text, dim, ngrams, goals, cpus=1):
+def training_rate(run, c, text, dim, ngrams, goals, cpus=1, usual=False):
     """Words a second, by the slope of the time over the epochs: reading and writing cancel, and fastText's main
     thread, which looks up every 100 ms, matters less."""
     few = 2
     many = {"tarn": 22, "fastText": 11} if dim < 64 and ngrams == 1 else {"tarn": 12, "fastText": 7}
 
     def rate(name, train):
-        long, short = (train(text, "rate", dim, ngrams, epochs, cpus).seconds for epochs in (many[name], few))
+        long, short = (train(text, "rate", dim, ngrams, n, cpus, usual).seconds for n in (many[name], few))
         return text.tokens * (many[name] - few) / max(long - short, 1e-9) * 1e-6
     contestants = {n: (lambda n=n, t=t: rate(n, t)) for n, t in c.trainers().items()}
     torch = run.torch(keep_pages=True) if ngrams == 1 else None
@@ -489,17 +491,18 @@ def training_rate(run, c, text, dim, ngrams, goals, cpus=1):
         contestants["PyTorch, batch 256"] = lambda: text.tokens / torch.ask(f"bag {text.train} {dim}") * 1e-6
     numbers = take_turns(contestants, run.options.repeats)
     kind = ("characters" if text.name == "cold" else "words") + (", bigrams" if ngrams > 1 else "")
+    kind += ", pieces, mean and maximum" if usual else ""
     rows_of(run, f"training, {text.name} {kind}, dim {dim}", "M tokens/s", numbers, goals, True,
             ["PyTorch, batch 256"])  # whose F1 is less
     if cpus == 1:
-        f1_row(run, c, text, kind, dim, ngrams, torch)
+        f1_row(run, c, text, dim, ngrams, torch, usual)
 
 
-def f1_row(run, c, text, kind, dim, ngrams, torch):
+def f1_row(run, c, text, dim, ngrams, torch, usual):
     f1 = {"tarn": tarn_f1, "fastText": fasttext_f1}
     numbers = {}
     for name, train in c.trainers().items():
-        train(text, "f1", dim, ngrams, 5)
+        train(text, "f1", dim, ngrams, 5, usual=usual)
         numbers[name] = [f1[name](c, text, "f1")]
     if torch:
         numbers["PyTorch, batch 256"] = [torch.ask(f"bag_f1 {text.train} {text.test} {dim} 5")]
@@ -572,6 +575,7 @@ def classify(run):
         for text, dim, ngrams in ((davidson, 16, 1), (davidson, 64, 1), (davidson, 100, 1), (cold, 16, 1),
                                   (cold, 100, 1), (davidson, 16, 2), (davidson, 100, 2)):
             training_rate(run, c, text, dim, ngrams, [("x", 4)])
+        training_rate(run, c, davidson, 32, 2, [("x", 4)], usual=True)
 
 
 def work_folder():
