@@ -402,8 +402,8 @@ static void check_gather_max(const tn__kernels *k, int64_t n, int64_t known, con
         best = n ? table[at[0] * width + d] : 0, of = n ? 0 : -1;
         for (int32_t i = 1; i < n; i++)
             if (table[at[i] * width + d] > best) best = table[at[i] * width + d], of = i;
-        ck_assert_msg(same_bits(&y[d], &best, 1) && winner[d] == of, "%s width %lld, column %lld: row %d, not %d", k->isa,
-                      (long long)width, (long long)d, (int)winner[d], (int)of);
+        ck_assert_msg(same_bits(&y[d], &best, 1) && winner[d] == of, "%s width %lld, column %lld: row %d, not %d",
+                      k->isa, (long long)width, (long long)d, (int)winner[d], (int)of);
     }
     ck_assert(y[width] == 7 && winner[width] == 7);
 }
@@ -642,7 +642,8 @@ END_TEST
 START_TEST(maximum_of_what_does_not_order)
 {
     static const tn_real values[] = {0, -0.0, NAN, -INFINITY, INFINITY, 1};
-    static const int32_t orders[][5] = {{0, 1, 2, 3, 0}, {1, 0, 2, 1, 3}, {2, 5, 4, 2, 0}, {3, 2, 3, 4, 4}, {5, 2, 5, 0, 1}};
+    static const int32_t orders[][5] = {{0, 1, 2, 3, 0}, {1, 0, 2, 1, 3}, {2, 5, 4, 2, 0}, {3, 2, 3, 4, 4},
+                                        {5, 2, 5, 0, 1}};
     enum { VALUES = sizeof values / sizeof *values, WIDEST = 150 };
     tn_real table[VALUES * WIDEST];
     PER_ISA(k)

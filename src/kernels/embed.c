@@ -1,5 +1,5 @@
-/* embed.c: rows of a table picked by number: summed, their maximum, and added to. A row is cut into vectors, the last of which reaches
- * back over the one before where the width is no multiple, and computes the same there. */
+/* embed.c: rows of a table picked by number: summed, their maximum, and added to. A row is cut into vectors, the last of
+ * which reaches back over the one before where the width is no multiple, and computes the same there. */
 #include "isa.h"
 
 enum { GROUP = 8, MAX_GROUP = 4, AHEAD = 16 };

@@ -178,9 +178,12 @@ static void max_bag(const tn_tensor *y, int64_t b, int32_t padding)
     int64_t width = y->size[1], begin = bag_begin(e, b);
     tn_real *best = y->data + b * width;
     int32_t *winner = (int32_t *)y->saved + b * width;
+    if (!is_plain(y, padding)) {
+        max_bag_by_rows(y, b, padding, best, winner);
+        return;
+    }
     const int32_t *at = ids.n ? ids.id + begin : NULL;
-    if (!is_plain(y, padding)) max_bag_by_rows(y, b, padding, best, winner);
-    else tn__kernels_get()->gather_max(bag_end(e, b) - begin, ids.n - begin, at, width, y->in[TABLE]->data, best, winner);
+    tn__kernels_get()->gather_max(bag_end(e, b) - begin, ids.n - begin, at, width, y->in[TABLE]->data, best, winner);
 }
 
 static void pool_bags(int64_t begin, int64_t end, void *arg)
