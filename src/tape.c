@@ -295,7 +295,7 @@ bool tn_alloc_saved(tn_tensor *y, size_t bytes)
 bool tn_alloc_scratch(tn_tensor *y, size_t bytes)
 {
     tn_tape *t = y ? y->tape : NULL;
-    if (!t || bytes <= t->scratch_bytes) return t != NULL;
+    if (!t || (t->scratch && bytes <= t->scratch_bytes)) return t != NULL;
     void *p = take(t, y->op->name, bytes < 64 ? 64 : bytes);
     if (!p) return false;
     t->scratch = p;

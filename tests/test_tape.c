@@ -444,6 +444,22 @@ START_TEST(no_backward_is_an_error_where_a_gradient_is_wanted)
 }
 END_TEST
 
+static bool scratch_of_nothing(tn_tensor *y)
+{
+    return tn_set_shape_like(y, y->in[0]) && tn_alloc_scratch(y, 0);
+}
+
+/* What moves along it, by no numbers, does not move along NULL. */
+START_TEST(scratch_of_no_bytes_is_a_place)
+{
+    tn_op mine = {.name = "mine", .n_in = 1, .shape = scratch_of_nothing, .forward = nothing, .backward = nothing};
+    tn_tape_begin(t, TN_EVAL);
+    tn_tensor *x = input3(false), *y = tn_apply(t, &mine, 1, &x, NULL);
+    ck_no_error();
+    ck_assert_ptr_nonnull(tn_scratch(y));
+}
+END_TEST
+
 static void add(TCase *c)
 {
     tcase_add_test(c, a_step);
@@ -476,6 +492,7 @@ static void add(TCase *c)
     tcase_add_test(c, null_everything);
     tcase_add_loop_test(c, what_apply_refuses, 0, 5);
     tcase_add_test(c, no_backward_is_an_error_where_a_gradient_is_wanted);
+    tcase_add_test(c, scratch_of_no_bytes_is_a_place);
 }
 
 int main(void)

@@ -56,8 +56,8 @@ bool tn_alias(tn_tensor *y, int i);
 /* Room for y->saved, kept until the tape's next begin. Memory error: no room. */
 bool tn_alloc_saved(tn_tensor *y, size_t bytes);
 
-/* Room that forward and backward reach by tn_scratch(y): 64-byte aligned, its content does not outlive the call. Memory
- * error: no room. */
+/* Room that forward and backward reach by tn_scratch(y): 64-byte aligned, its content does not outlive the call; for 0
+ * bytes too it is a place, which may be moved by 0. Memory error: no room. */
 bool tn_alloc_scratch(tn_tensor *y, size_t bytes);
 
 /* Declares that backward adds to rows ids[0..] of in[i] only, through tn_grad_row: a table's gradient then stays compact.
