@@ -113,7 +113,7 @@ typedef struct noise {
     uint64_t seed;
 } noise;
 
-static double most_gradient; /* in this walk back: what its roundings are measured by */
+static double most; /* of this walk back until now, a gradient times a value: what its roundings are measured by */
 
 static double random_of(uint64_t seed, int64_t i)
 {
@@ -140,16 +140,30 @@ static void noise_forward(tn_tensor *y)
     for (int64_t i = 0; i < y->n; i++) y->data[i] = disturb((double)y->in[0]->data[i], *(const noise *)y->attr, i);
 }
 
+static double largest(const tn_real *x, int64_t n, double than)
+{
+    for (int64_t i = 0; i < n; i++) than = fmax(than, fabs((double)x[i]));
+    return than;
+}
+
+/* What op, whose backward is next, multiplies gradients by, and takes away from each other, can be this large. */
+static double largest_input(const tn_tensor *op)
+{
+    double value = 1;
+    for (int i = 0; i < op->n_in; i++)
+        if (op->in[i]) value = largest(op->in[i]->data, op->in[i]->n, value);
+    return value;
+}
+
 static void noise_backward(tn_tensor *y)
 {
     const tn_real *g = tn_grad_out(y);
     noise          a = *(const noise *)y->attr;
     bool           first;
     tn_real       *gx = tn_grad(y, 0, &first);
-    for (int64_t i = 0; i < y->n; i++)
-        if (fabs((double)g[i]) > most_gradient) most_gradient = fabs((double)g[i]);
+    most = fmax(most, largest(g, y->n, 0) * largest_input(y->in[0]));
     a.seed++;
-    a.absolute = a.relative * most_gradient;
+    a.absolute = a.relative * most;
     for (int64_t i = 0; i < y->n && gx; i++) {
         tn_real d = disturb((double)g[i], a, i);
         gx[i] = first ? d : gx[i] + d;
@@ -572,9 +586,9 @@ static void walk_back(program *p, tn_tensor *y)
     noise   a = next_noise(p);
     p->to->n_tensors = p->to->n_parts;
     for (int64_t i = 0; i < y->n; i++) dy[i] = p->noise ? disturb((double)(i % 7 - 2), a, i) : (tn_real)(i % 7 - 2);
-    most_gradient = 4;
+    most = 4;
     if (!tn_backward_from(p->t, y, dy)) return;
-    double off = a.relative * most_gradient; /* what an op takes away from a gradient of 1 is as exact as the 1 */
+    double off = a.relative * most; /* what an op takes away from a gradient of 1 is as exact as the 1 */
     for (int i = 0; i < p->n_leaves; i++) record(p, "gradient", tn_grad_data(p->leaf[i]), p->leaf[i]->n, off);
     record(p, "the table's gradient", tn_grad_data(p->table), p->table->n, off);
     tn_params_commit(p->ps);
