@@ -224,6 +224,12 @@ static void each_piece(pass *p, int64_t n, void (*f)(int64_t begin, int64_t end,
     if (n) tn_parallel_for(n, grain(p, n), f, p);
 }
 
+/* Rows of no units have nothing to do at any step, and may be given 2^60 steps. */
+static int64_t count_rows(const pass *p)
+{
+    return p->s.n ? p->s.batch : 0;
+}
+
 static void *product_scratch(const pass *p, int64_t begin, int64_t n)
 {
     return (char *)tn_scratch(p->y) + gradient_bytes(&p->s) + (size_t)(begin / grain(p, n)) * product_bytes(&p->s);
@@ -289,7 +295,7 @@ static void forward_rows(int64_t begin, int64_t end, void *arg)
 static void recurrent_forward(tn_tensor *y)
 {
     pass p = pass_of(y);
-    each_piece(&p, p.s.batch, forward_rows);
+    each_piece(&p, count_rows(&p), forward_rows);
 }
 
 /* ---- backward ------------------------------------------------------------------------------------------------------ */
@@ -346,7 +352,7 @@ static void recurrent_backward(tn_tensor *y)
     pass p = pass_of(y);
     p.dy = tn_grad_out(y);
     p.dx = tn_grad(y, X, &p.first);
-    each_piece(&p, p.s.batch, backward_rows);
+    each_piece(&p, count_rows(&p), backward_rows);
     bool first;
     tn_real *dstate = tn_grad(y, STATE, &first);
     if (dstate) tn__put(first, y->in[STATE]->n, p.carry, dstate);
