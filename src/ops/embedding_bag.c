@@ -270,7 +270,7 @@ static void embedding_bag_backward(tn_tensor *y)
     const embedding_bag *e = y->attr;
     int32_t padding = tn__padding_id(y->in[TABLE], &e->options.rows);
     bool first, alike = !y->in[WEIGHTS] && !e->options.rows.scale_grad_by_freq;
-    if (tn_wants(y, TABLE)) {
+    if (tn_wants(y, TABLE) && e->bags.ids.n) {
         if (e->options.mode == TN_BAG_MAX) add_to_winners(y, padding);
         else if (alike) add_rows(y, padding);
         else add_scaled_rows(y, padding);
