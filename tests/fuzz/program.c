@@ -178,17 +178,17 @@ static noise next_noise(program *p)
     return (noise){p->noise * 0x1p-23, 0, p->seed += 0x632BE59BD9B4E019u};
 }
 
-/* A logarithm of a sum of about 1 is as exact as the 1. */
-static bool is_logarithm(const char *op)
+/* A logarithm of a sum of about 1 is as exact as the 1, and so is a gelu, which adds 1 to an erf or tanh of about -1. */
+static bool is_near_one(const char *op)
 {
-    return strstr(op, "log") || strstr(op, "entropy") || strstr(op, "softplus") || strstr(op, "nll");
+    return strstr(op, "log") || strstr(op, "entropy") || strstr(op, "softplus") || strstr(op, "nll") || strstr(op, "gelu");
 }
 
 static tn_tensor *with_noise(program *p, tn_tensor *y)
 {
     noise a = next_noise(p);
     if (!p->noise || !y) return y;
-    if (y->op && is_logarithm(y->op->name)) a.absolute = a.relative;
+    if (y->op && is_near_one(y->op->name)) a.absolute = a.relative;
     return tn_apply(p->t, &noise_op, 1, &y, &a);
 }
 
