@@ -49,7 +49,9 @@ static void tell(int64_t at)
 {
     const program_part *part = single.part;
     for (int k = 0; k < single.n_parts; k++) {
-        fprintf(stderr, "part %d: %s of %lld numbers\n", k, single.part[k].what, (long long)single.part[k].n);
+        fprintf(stderr, "part %d: %s of %lld numbers:", k, single.part[k].what, (long long)single.part[k].n);
+        for (int64_t i = 0; i < single.part[k].n && i < 12; i++) fprintf(stderr, " %.9g", single.value[single.part[k].at + i]);
+        fprintf(stderr, "\n");
         if (single.part[k].at <= at) part = &single.part[k];
         if (single.part[k].at > at) break;
     }

@@ -178,10 +178,14 @@ static noise next_noise(program *p)
     return (noise){p->noise * 0x1p-23, 0, p->seed += 0x632BE59BD9B4E019u};
 }
 
-/* A logarithm of a sum of about 1 is as exact as the 1, and so is a gelu, which adds 1 to an erf or tanh of about -1. */
+/* Ops that take numbers of about 1 from each other, and are as exact as these: a logarithm's sum less 1, a gelu's erf and
+ * 1, a bag's rows once max_norm has made them equally long. */
 static bool is_near_one(const char *op)
 {
-    return strstr(op, "log") || strstr(op, "entropy") || strstr(op, "softplus") || strstr(op, "nll") || strstr(op, "gelu");
+    static const char *const names[] = {"log", "entropy", "softplus", "nll", "gelu", "bag"};
+    bool is = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) is = is || strstr(op, names[i]);
+    return is;
 }
 
 static tn_tensor *with_noise(program *p, tn_tensor *y)
