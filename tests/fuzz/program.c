@@ -179,10 +179,10 @@ static noise next_noise(program *p)
 }
 
 /* Ops that take numbers of about 1 from each other, and are as exact as these: a logarithm's sum less 1, a gelu's erf and
- * 1, a bag's rows once max_norm has made them equally long. */
+ * 1, 1 less a gate of a gru, a bag's rows once max_norm has made them equally long. */
 static bool is_near_one(const char *op)
 {
-    static const char *const names[] = {"log", "entropy", "softplus", "nll", "gelu", "bag"};
+    static const char *const names[] = {"log", "entropy", "softplus", "nll", "gelu", "gru", "bag"};
     bool is = false;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) is = is || strstr(op, names[i]);
     return is;
