@@ -81,7 +81,8 @@ static bool embedding_bag_shape(tn_tensor *y)
         return false;
     tn_ids ids = ids_in_bags(e);
     size_t kept = e->options.rows.padding_idx == TN_NO_PADDING ? 0 : (size_t)ids.n, winners = saved_winners(y);
-    if (kept + winners && !tn_alloc_saved(y, (kept + winners) * sizeof(int32_t))) return false;
+    bool saves = kept || e->options.mode == TN_BAG_MAX;
+    if (saves && !tn_alloc_saved(y, (kept + winners) * sizeof(int32_t))) return false;
     return tn__lookup_shape(y, ids, &e->options.rows, y->saved ? (int32_t *)y->saved + winners : NULL);
 }
 
