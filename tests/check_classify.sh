@@ -22,7 +22,7 @@ ok "train fails" train --model "$work/other" --seed 2
 ok "another seed gives the same model" [ "$(cmp "$model" "$work/other" 2>&1)" ]
 for options in "--hidden 8 --dim 4" "--optimizer adam" "--optimizer adamw" "--optimizer adagrad" "--optimizer rmsprop" \
     "--optimizer sparse_adam" "--tokenizer char --ngrams 3" "--tokenizer word --ngrams 1 --subwords 0 --min-count 2" \
-    "--freeze-embedding --class-weights none" "--class-weights profane=2 --label-smoothing 0.1" "--batch 1000000" "--pooling mean" \
+    "--freeze-embedding --class-weights balanced" "--class-weights profane=2 --label-smoothing 0" "--batch 1000000" "--pooling mean" \
     "--pooling max"; do
     ok "train $options fails" train $options --model "$work/other"
     ok "eval after $options fails" $classify eval --model "$work/other" examples/data/test.tsv > "$work/out"
@@ -162,7 +162,7 @@ status 0 "" few --model "$work/other" --checkpoint "$work/c" --checkpoint-every 
 same "going on gives another model" "$work/kept" "$work/other"
 ok "eval fails with a checkpoint" $classify eval --model "$work/c" examples/data/test.tsv > "$work/out"
 for options in "--dim 5" "--pooling max" "--hidden 2" "--epochs 4" "--batch 5" "--lr 0.5" "--tokenizer char" "--ngrams 3" \
-    "--subwords 4" "--buckets 301" "--min-count 2" "--class-weights none" "--seed 2" "--label-smoothing 0.5" \
+    "--subwords 4" "--buckets 301" "--min-count 2" "--class-weights balanced" "--seed 2" "--label-smoothing 0.5" \
     "--validation 0.25"; do
     status 2 "$work/c is of another training: that one has ${options% *} " \
         few --model "$work/other" --checkpoint "$work/c" --resume $options "$work/few"
@@ -181,7 +181,7 @@ same "a training that was refused leaves another model" "$work/kept" "$work/othe
 
 # a loss that is no number: where, and what is left is good
 rm -f "$work/c"
-status 1 "step 7, batch 7 of epoch 1: the loss is not a number; the last finite loss was 2" \
+status 1 "step 7, batch 7 of epoch 1: the loss is infinite; the last finite loss was 8" \
     few --lr 5e19 --model "$work/other" --checkpoint "$work/c" --checkpoint-every 1 "$work/few"
 ok "nothing is said of the checkpoint" grep -q "try a smaller --lr; $work/c is as it was after step 5\$" "$work/err"
 cp "$work/err" "$work/said"

@@ -164,9 +164,10 @@ def apart(texts):
 
 
 ABLATIONS = [("as it is", []), ("mean alone", ["--pooling", "mean"]), ("maximum alone", ["--pooling", "max"]),
-             ("16 numbers a token", ["--dim", "16"]), ("no pairs of tokens", ["--ngrams", "1"]),
+             ("32 numbers a token", ["--dim", "32"]), ("a hidden layer of 32", ["--hidden", "32"]), ("no pairs of tokens", ["--ngrams", "1"]),
              ("no pieces of words", ["--subwords", "0"]), ("addresses, names and entities as any words", None),
-             ("classes weigh as they occur", ["--class-weights", "none"])]
+             ("rare classes count as much", ["--class-weights", "balanced"]),
+             ("labels as they are", ["--label-smoothing", "0"])]
 
 
 def ablate(o, sets):

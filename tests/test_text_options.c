@@ -27,11 +27,11 @@ START_TEST(defaults)
     ck_assert(parse("train a.tsv", &o));
     ck_assert(o.command == TEXT_TRAIN && o.n_files == 1 && strcmp(o.files[0], "a.tsv") == 0);
     ck_assert_str_eq(o.model, "classify.safetensors");
-    ck_assert(o.dim == 32 && o.pooling == TEXT_BOTH && o.hidden == 0 && o.epochs == 0 && o.batch == 32 && o.seed == 1 && o.min_count == 1);
+    ck_assert(o.dim == 64 && o.pooling == TEXT_BOTH && o.hidden == 0 && o.epochs == 0 && o.batch == 32 && o.seed == 1 && o.min_count == 1);
     ck_assert(o.rule == TEXT_SGD && !o.freeze && !o.quiet && !o.test);
-    ck_assert(o.held_out == 0 && !o.validation && o.patience == 0 && o.smoothing == 0);
+    ck_assert(o.held_out == 0 && !o.validation && o.patience == 0 && o.smoothing == 0.1);
     ck_assert(o.threshold == -1 && o.precision == -1 && !o.positive);
-    ck_assert_str_eq(o.class_weights, "balanced");
+    ck_assert_str_eq(o.class_weights, "none");
     ck_assert(o.settings.kind == TEXT_MIXED && o.settings.ngrams == 2 && o.settings.subwords == 5);
     ck_assert_double_eq_tol(o.lr, 0.96, 1e-12);
     ck_assert(parse("predict", &o) && o.command == TEXT_PREDICT && o.n_files == 0);
@@ -52,8 +52,8 @@ START_TEST(all_options)
     ck_assert(parse("train x --freeze-embedding --class-weights none --tokenizer char --quiet --test=t --utf8 replace", &o));
     ck_assert(o.freeze && strcmp(o.class_weights, "none") == 0 && o.settings.kind == TEXT_CHAR && o.quiet && o.reader.replace);
     ck_assert_str_eq(o.test, "t");
-    ck_assert(parse("train x --validation 0.2 --patience 3 --label-smoothing 0.1 --threshold 0.7 --positive b", &o));
-    ck_assert(o.held_out == 0.2 && !o.validation && o.patience == 3 && o.smoothing == 0.1 && o.threshold == 0.7);
+    ck_assert(parse("train x --validation 0.2 --patience 3 --label-smoothing 0.2 --threshold 0.7 --positive b", &o));
+    ck_assert(o.held_out == 0.2 && !o.validation && o.patience == 3 && o.smoothing == 0.2 && o.threshold == 0.7);
     ck_assert_str_eq(o.positive, "b");
     ck_assert(parse("train x --validation v.tsv --target-precision 0.95", &o) && o.held_out == 0 && o.precision == 0.95);
     ck_assert_str_eq(o.validation, "v.tsv");
@@ -182,15 +182,15 @@ END_TEST
 START_TEST(description)
 {
     static const char *const lines[][2] = {
-        {"", "--dim 32\n--pooling both\n--hidden 0\n--epochs 0\n--batch 32\n--lr 0.96\n--optimizer sgd\n--tokenizer mixed\n--ngrams 2\n"
-             "--subwords 5\n--buckets 200000\n--min-count 1\n--vectors none\n--freeze-embedding no\n--class-weights balanced\n"
-             "--label-smoothing 0\n--validation 0\n--patience 0\n--seed 1\n"},
+        {"", "--dim 64\n--pooling both\n--hidden 0\n--epochs 0\n--batch 32\n--lr 0.96\n--optimizer sgd\n--tokenizer mixed\n--ngrams 2\n"
+             "--subwords 5\n--buckets 200000\n--min-count 1\n--vectors none\n--freeze-embedding no\n--class-weights none\n"
+             "--label-smoothing 0.1\n--validation 0\n--patience 0\n--seed 1\n"},
         {"--dim 3 --pooling max --hidden 4 --epochs 5 --batch 6 --lr 0.10000000000000002 --optimizer rmsprop --tokenizer word --ngrams 1 "
-         "--subwords 0 --buckets 7 --min-count 8 --vectors v.vec --freeze-embedding --class-weights a=2,b=1 --label-smoothing 0.1 "
+         "--subwords 0 --buckets 7 --min-count 8 --vectors v.vec --freeze-embedding --class-weights a=2,b=1 --label-smoothing 0.3 "
          "--validation v --patience 3 --seed 9000000000000000",
          "--dim 3\n--pooling max\n--hidden 4\n--epochs 5\n--batch 6\n--lr 0.10000000000000002\n--optimizer rmsprop\n--tokenizer word\n"
          "--ngrams 1\n--subwords 0\n--buckets 7\n--min-count 8\n--vectors v.vec\n--freeze-embedding yes\n--class-weights a=2,b=1\n"
-         "--label-smoothing 0.1\n--validation v\n--patience 3\n"
+         "--label-smoothing 0.3\n--validation v\n--patience 3\n"
          "--seed 9000000000000000\n"}};
     text_options o;
 

@@ -21,13 +21,13 @@ const text_choice text_tune_space[] = {
     {"--epochs", {"", "3", "6", "10", "15", "40"}},
     {"--ngrams", {"", "1", "3", "4"}},
     {"--subwords", {"", "0", "4", "6"}},
-    {"--dim", {"", "8", "16", "64"}},
+    {"--dim", {"", "8", "16", "32"}},
     {"--pooling", {"", "mean", "max"}},
     {"--hidden", {"", "16"}},
     {"--buckets", {"", "50000", "1000000"}},
     {"--min-count", {"", "2", "3", "5"}},
     {"--tokenizer", {"", "word", "char"}},
-    {"--class-weights", {"", "none"}},
+    {"--class-weights", {"", "balanced"}},
     {NULL, {NULL}},
 };
 enum { ROWS = sizeof text_tune_space / sizeof *text_tune_space - 1 };
