@@ -9,6 +9,7 @@
 # make quality    classify's macro-F1 beside its peers'; QUALITY=ablations: what each of its ingredients is worth
 # make faults     memory, files and threads that fail, at every call of a whole life; in make test too
 # make fuzz       feeds the readers and the ops with hostile bytes (clang), FUZZ_SECONDS=60 each; FUZZ="npy ops" those
+# make valgrind   a whole life, and examples/classify, under valgrind
 # make killed     stops and kills a training at 200 moments: each time it goes on to the same bytes
 # make sweep      every float through exp, log, tanh, erf and sigmoid, against libm in double precision; about 20 minutes
 # make lint       warnings of gcc and clang as errors, static analysis, headers as C++
@@ -244,6 +245,18 @@ test-programs: $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(if $(SAN)$(TSAN)$(DIST),,all 
 .PHONY: faults
 faults: $(FAULTY:%=$(B)/float/tests/%)
 	@for test in $^; do $$test || exit 1; done
+
+# ---- what the tests cannot see ------------------------------------------------------------------------------------------
+
+VALGRIND := valgrind -q --error-exitcode=1 --leak-check=full
+.PHONY: valgrind
+valgrind: $(B)/float/tests/test_faults $(B)/double/tests/test_faults examples/classify
+	@tests/tools.sh valgrind
+	CK_FORK=no CK_RUN_CASE=life $(VALGRIND) $(B)/float/tests/test_faults
+	CK_FORK=no CK_RUN_CASE=life $(VALGRIND) $(B)/double/tests/test_faults
+	$(VALGRIND) examples/classify train --quiet --epochs 1 --model $(B)/valgrind.safetensors \
+	  --test examples/data/test.tsv examples/data/train.tsv
+	cut -f2 examples/data/test.tsv | $(VALGRIND) examples/classify predict --model $(B)/valgrind.safetensors > /dev/null
 
 # ---- two files -------------------------------------------------------------------------------------------------------
 
