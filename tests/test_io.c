@@ -285,6 +285,9 @@ static const struct refusal {
     {"{\"\\udc00\":1}", 0, TN_EFORMAT, "byte 10: half of a surrogate pair"},
     {"{\"\\ud800\\u0041\":1}", 0, TN_EFORMAT, "byte 10: half of a surrogate pair"},
     {"{\"\\ud800\\ud800\":1}", 0, TN_EFORMAT, "byte 10: half of a surrogate pair"},
+    {"{\"\\ud800\\udbff\":1}", 0, TN_EFORMAT, "byte 10: half of a surrogate pair"},
+    {"{\"\\ud800\\ue000\":1}", 0, TN_EFORMAT, "byte 10: half of a surrogate pair"},
+    {"{\"\\udfff\":1}", 0, TN_EFORMAT, "byte 10: half of a surrogate pair"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[[[[[[2]]]]]],\"data_offsets\":[0,8]}}", 8, TN_EFORMAT,
      "byte 37: " DIGITS},
     {"{\"a\":[[[[[[[[[[[[[[[[", 0, TN_EFORMAT, "byte 13: '{' is expected"},
@@ -415,6 +418,29 @@ START_TEST(headers_that_are_fine)
         tn_file *f = parse(b);
         ck_no_error();
         ck_assert_msg(f != NULL, "refused: %s", fine[i].header);
+        tn_file_close(f);
+        free(b.at);
+    }
+}
+END_TEST
+
+/* The ends of what UTF-8 writes in one, two, three and four bytes, and of what needs a surrogate pair. */
+START_TEST(escapes_in_strings)
+{
+    static const struct {
+        const char *written, *read;
+    } escapes[] = {
+        {"\\\"\\\\\\/\\b\\f\\n\\r\\t", "\"\\/\b\f\n\r\t"}, {"\\u0001\\u007f", "\x01\x7f"}, {"\\u0080\\u07FF", "\xc2\x80\xdf\xbf"},
+        {"\\u0800\\ud7ff", "\xe0\xa0\x80\xed\x9f\xbf"}, {"\\uE000\\uffff", "\xee\x80\x80\xef\xbf\xbf"},
+        {"\\ud800\\udc00", "\xf0\x90\x80\x80"}, {"\\uD801\\udfff", "\xf0\x90\x9f\xbf"}, {"\\udbff\\uDFFF", "\xf4\x8f\xbf\xbf"},
+    };
+    for (size_t i = 0; i < sizeof escapes / sizeof *escapes; i++) {
+        char header[128];
+        snprintf(header, sizeof header, "{\"__metadata__\":{\"k\":\"%s\"}}", escapes[i].written);
+        bytes b = make_file(header, 0, NULL);
+        tn_file *f = parse(b);
+        ck_no_error();
+        ck_assert_str_eq(tn_file_meta(f, "k"), escapes[i].read);
         tn_file_close(f);
         free(b.at);
     }
@@ -1108,6 +1134,7 @@ static void add(TCase *c)
     tcase_add_loop_test(c, malformed_headers, 0, (int)(sizeof REFUSED / sizeof *REFUSED));
     tcase_add_test(c, sizes_of_the_header_that_lie);
     tcase_add_test(c, headers_that_are_fine);
+    tcase_add_test(c, escapes_in_strings);
     tcase_add_test(c, a_file_cut_at_any_byte_is_refused);
     tcase_add_test(c, a_file_with_any_byte_changed_does_no_harm);
     tcase_add_test(c, many_tensors);
