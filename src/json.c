@@ -148,7 +148,7 @@ const char *tn__json_string(tn__json *j)
 const char *tn__json_escape(char c, char *to)
 {
     static const char from[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
-    const char *known = c ? strchr(from, c) : NULL;
+    const char *known = strchr(from, c);
     bool control = (unsigned char)c < 0x20;
     to[0] = known ? '\\' : c;
     to[1] = known ? letter[known - from] : 0;
@@ -204,9 +204,6 @@ size_t tn__utf8_length(const char *s, size_t n)
 size_t tn__utf8_check(const char *s, size_t n)
 {
     size_t at = 0;
-    for (size_t length = 1; at < n && length > 0; at += length) {
-        length = tn__utf8_length(s + at, n - at);
-        if (length == 0) return at;
-    }
+    for (size_t length; at < n && (length = tn__utf8_length(s + at, n - at)) > 0;) at += length;
     return at;
 }

@@ -571,10 +571,11 @@ END_TEST
 
 static void check_sizes(void)
 {
-    void *none = tn_malloc(0), *empty = tn_calloc(0, 8), *from_nothing = tn_realloc(NULL, 0);
-    ck_assert(none && empty && from_nothing);
+    void *none = tn_malloc(0), *empty = tn_calloc(0, 8), *sizeless = tn_calloc(8, 0), *from_nothing = tn_realloc(NULL, 0);
+    ck_assert(none && empty && sizeless && from_nothing);
     tn_free(none);
     tn_free(empty);
+    tn_free(sizeless);
     tn_free(from_nothing);
     ck_assert_ptr_null(tn_malloc(SIZE_MAX));
     ck_assert_ptr_null(tn_malloc((size_t)PTRDIFF_MAX + 1));

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -288,6 +289,8 @@ static const struct refusal {
     {"{\"\\ud800\\udbff\":1}", 0, TN_EFORMAT, "byte 10: half of a surrogate pair"},
     {"{\"\\ud800\\ue000\":1}", 0, TN_EFORMAT, "byte 10: half of a surrogate pair"},
     {"{\"\\udfff\":1}", 0, TN_EFORMAT, "byte 10: half of a surrogate pair"},
+    {"{\"\\ud800\\n\":1}", 0, TN_EFORMAT, "byte 10: half of a surrogate pair"},
+    {"{\"\\ud800\\", 0, TN_EFORMAT, "byte 10: half of a surrogate pair"},
     {"{\"a\":{\"dtype\":\"F32\",\"shape\":[[[[[[2]]]]]],\"data_offsets\":[0,8]}}", 8, TN_EFORMAT,
      "byte 37: " DIGITS},
     {"{\"a\":[[[[[[[[[[[[[[[[", 0, TN_EFORMAT, "byte 13: '{' is expected"},
@@ -972,6 +975,53 @@ START_TEST(pairs_and_names_that_cannot_be_saved)
 }
 END_TEST
 
+/* The ends of what is allowed in one, two, three and four bytes, and what lies behind them. */
+START_TEST(text_that_is_utf8_and_text_that_is_not)
+{
+    static const char *const good[] = {"\x01\x7f",     "\xc2\x80",     "\xdf\xbf",         "\xe0\xa0\x80",     "\xed\x9f\xbf",
+                                       "\xee\x80\x80", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
+    static const char *const bad[] = {"\x80",         "\xbf",         "\xc1\xbf",         "\xc2",         "\xc2\x7f",
+                                      "\xc2\xc0",     "\xe0\x9f\xbf", "\xe1\x80",         "\xe1\x80\x7f", "\xed\xa0\x80",
+                                      "\xf0\x8f\xbf\xbf", "\xf0\x90\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ck_assert(tn_save(ps, in_folder("m"), 1, (tn_meta[]){{"k", good[i]}}));
+        tn_file *f = tn_file_open(in_folder("m"), &err);
+        ck_assert_str_eq(tn_file_meta(f, "k"), good[i]);
+        tn_file_close(f);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ck_assert_msg(!tn_save(ps, in_folder("m"), 1, (tn_meta[]){{"k", bad[i]}}), "%zu", i);
+        ck_assert_ptr_nonnull(strstr(err.text, "the value of pair 0 (\"k\") is not UTF-8"));
+        tn_error_clear(&err);
+    }
+    clear_folder();
+}
+END_TEST
+
+/* A long name is cut at its end, a long path at its beginning: at whole characters. */
+START_TEST(long_names_in_errors)
+{
+    char name[300] = "", expected[400];
+    for (int i = 0; i < 83; i++) strcat(name, "a");
+    strcpy(name + 82, "\xe4\xbd\xa0");
+    ck_assert(!tn_save(ps, "x", 2, (tn_meta[]){{name, "1"}, {name, "2"}}));
+    snprintf(expected, sizeof expected, "save \"x\": the key \"%s\" is given twice", name);
+    ck_error(TN_EUSAGE, expected);
+    strcat(name, "b");
+    ck_assert(!tn_save(ps, "x", 2, (tn_meta[]){{name, "1"}, {name, "2"}}));
+    snprintf(expected, sizeof expected, "save \"x\": the key \"%.85s...\" is given twice", name);
+    ck_error(TN_EUSAGE, expected);
+    for (name[0] = 0; strlen(name) < 220;) strcat(name, "\xc3\xa9");
+    ck_assert(!tn__safetensors_parse((unsigned char *)name, 0, name + 20, &err));
+    snprintf(expected, sizeof expected, "load \"%s\": byte 0: the file ends here, the header's size takes 8 bytes", name + 20);
+    ck_error(TN_EFORMAT, expected);
+    ck_assert(!tn__safetensors_parse((unsigned char *)name, 0, strcat(name, "x"), &err));
+    snprintf(expected, sizeof expected, "load \"...%s\": byte 0: the file ends here, the header's size takes 8 bytes",
+             name + 22);
+    ck_error(TN_EFORMAT, expected);
+}
+END_TEST
+
 START_TEST(arrays_beside_the_params)
 {
     tn_real two[] = {1, 2}, back[2];
@@ -1043,9 +1093,53 @@ START_TEST(places_that_cannot_be_saved_to)
     ck_assert(!tn_load(ps, in_folder("pipe"), TN_STRICT)); /* and does not wait for a writer */
     snprintf(expected, sizeof expected, "load \"%s\": it is not a regular file", in_folder("pipe"));
     ck_error(TN_EIO, expected);
+    ck_assert(!symlink("circle", in_folder("circle")));
+    ck_assert(!tn_save(ps, in_folder("circle"), 0, NULL));
+    snprintf(expected, sizeof expected, "save \"%s\": cannot use this path: Too many levels of symbolic links", in_folder("circle"));
+    ck_error(TN_EIO, expected);
     tn_fail(&err, TN_ESHAPE, "earlier");
     ck_assert(!tn_save(ps, in_folder("x"), 0, NULL));
+    ck_assert_int_eq(count_files(), 2);
+    clear_folder();
+}
+END_TEST
+
+/* The file that is written meanwhile stands beside it and has a longer name. */
+START_TEST(paths_that_are_too_long)
+{
+    char path[PATH_MAX] = "";
+    tn_param(ps, TN_DIMS(1), tn_constant(1), "a");
+    for (strcpy(path, in_folder("")); strlen(path) < sizeof path - 50;) strcat(path, "/.");
+    strcat(path, "/aaaaaaaaaaaaaaaa");
+    ck_assert(!tn_save(ps, path, 0, NULL));
+    ck_assert_int_eq(err.code, TN_EIO);
+    ck_assert(strncmp(err.text, "save \"/tmp/", 11) == 0 && strlen(err.text) == sizeof err.text - 1);
+    tn_error_clear(&err);
+    path[sizeof path - 40] = 0;
+    ck_assert(!tn_save(ps, path, 0, NULL));
+    ck_assert_int_eq(err.code, TN_EIO);
+    tn_error_clear(&err);
+    ck_assert_int_eq(count_files(), 0);
+    path[sizeof path - 41] = 0;
+    ck_assert(tn_save(ps, path, 0, NULL));
     ck_assert_int_eq(count_files(), 1);
+    clear_folder();
+}
+END_TEST
+
+/* Of a process that had the same number, and was killed. */
+START_TEST(a_file_that_is_in_the_way_of_the_new_one)
+{
+    char name[64];
+    tn_param(ps, TN_DIMS(1), tn_constant(1), "a");
+    for (int i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, ".tarn-%ld-%d.tmp", (long)getpid(), i);
+        FILE *f = fopen(in_folder(name), "w");
+        ck_assert(f != NULL);
+        fclose(f);
+    }
+    ck_assert(tn_save(ps, in_folder("a"), 0, NULL));
+    ck_assert_int_eq(count_files(), 4);
     clear_folder();
 }
 END_TEST
@@ -1159,9 +1253,13 @@ static void add(TCase *c)
     tcase_add_test(c, more_than_the_format_has_room_for);
     tcase_add_test(c, a_file_that_becomes_shorter);
     tcase_add_test(c, pairs_and_names_that_cannot_be_saved);
+    tcase_add_test(c, text_that_is_utf8_and_text_that_is_not);
+    tcase_add_test(c, long_names_in_errors);
     tcase_add_test(c, arrays_beside_the_params);
     tcase_add_test(c, arrays_that_cannot_be_saved);
     tcase_add_test(c, places_that_cannot_be_saved_to);
+    tcase_add_test(c, paths_that_are_too_long);
+    tcase_add_test(c, a_file_that_is_in_the_way_of_the_new_one);
     tcase_add_test(c, a_save_that_fails_leaves_the_old_file);
     tcase_add_test(c, the_mode_of_the_old_file_is_kept);
     tcase_add_test(c, a_symbolic_link_stays_one);
