@@ -9,6 +9,7 @@
 # make quality    classify's macro-F1 beside its peers'; QUALITY=ablations: what each of its ingredients is worth
 # make faults     memory, files and threads that fail, at every call of a whole life; in make test too
 # make fuzz       feeds the readers and the ops with hostile bytes (clang), FUZZ_SECONDS=60 each; FUZZ="npy ops" those
+# make coverage   which lines and branches the tests run
 # make valgrind   a whole life, and examples/classify, under valgrind
 # make killed     stops and kills a training at 200 moments: each time it goes on to the same bytes
 # make sweep      every float through exp, log, tanh, erf and sigmoid, against libm in double precision; about 20 minutes
@@ -38,6 +39,9 @@ CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanit
 else ifdef TSAN
 B      := build/tsan
 CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
+else ifdef COVERAGE
+B      := build/coverage
+CFLAGS := -O0 -g --coverage -fprofile-abs-path
 else ifdef DIST
 B      := build/dist
 else
@@ -246,7 +250,19 @@ test-programs: $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(if $(SAN)$(TSAN)$(DIST),,all 
 faults: $(FAULTY:%=$(B)/float/tests/%)
 	@for test in $^; do $$test || exit 1; done
 
-# ---- what the tests cannot see ------------------------------------------------------------------------------------------
+# ---- what the tests run, and what they notice ---------------------------------------------------------------------------
+
+ifdef COVERAGE
+$(foreach isa,$(ISA),$(eval FLAGS_$(isa) += -O1)) # their loops are functions within functions
+CHECK_CFLAGS += -O1 -fno-profile-arcs -fno-test-coverage
+endif
+
+.PHONY: coverage
+coverage:
+	@tests/tools.sh coverage
+	@$(MAKE) --no-print-directory COVERAGE=1 test-programs
+	@find build/coverage -name '*.gcda' -delete
+	@$(PYTHON) tests/coverage.py build/coverage
 
 VALGRIND := valgrind -q --error-exitcode=1 --leak-check=full
 .PHONY: valgrind

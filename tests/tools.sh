@@ -1,7 +1,8 @@
 #!/bin/sh
-# Sees to the tools that a target needs: installs them by apt as root, else says what to type. usage: tools.sh check|lint|docs|picture|fuzz|aarch64|musl|valgrind
+# Sees to the tools that a target needs: installs them by apt as root, else says what to type. usage: tools.sh check|coverage|lint|docs|picture|fuzz|aarch64|musl|valgrind
 case $1 in
 check) packages="check pkg-config"; found() { pkg-config --exists check; } ;;
+coverage) packages="check pkg-config gcovr"; found() { pkg-config --exists check && command -v gcovr; } ;;
 lint) packages="gcc g++ clang cppcheck"
     found() { command -v gcc && command -v g++ && command -v clang && command -v cppcheck; } ;;
 picture) packages="graphviz"; found() { command -v dot; } ;;
@@ -11,7 +12,7 @@ musl) packages="musl-tools"; found() { command -v musl-gcc; } ;;
 valgrind) packages="check pkg-config valgrind"; found() { pkg-config --exists check && command -v valgrind; } ;;
 docs) packages="doxygen"; found() { command -v doxygen; } ;;
 fuzz) packages="clang"; found() { command -v clang; } ;;
-*) echo "usage: tools.sh check|lint|docs|picture|fuzz|aarch64|musl|valgrind" >&2; exit 2 ;;
+*) echo "usage: tools.sh check|coverage|lint|docs|picture|fuzz|aarch64|musl|valgrind" >&2; exit 2 ;;
 esac
 found >/dev/null 2>&1 && exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
