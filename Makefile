@@ -9,7 +9,7 @@
 # make quality    classify's macro-F1 beside its peers'; QUALITY=ablations: what each of its ingredients is worth
 # make faults     memory, files and threads that fail, at every call of a whole life; in make test too
 # make fuzz       feeds the readers and the ops with hostile bytes (clang), FUZZ_SECONDS=60 each; FUZZ="npy ops" those
-# make coverage   which lines and branches the tests run
+# make coverage   which lines and branches the tests run    make mutate   which broken operators and constants they notice
 # make valgrind   a whole life, and examples/classify, under valgrind
 # make killed     stops and kills a training at 200 moments: each time it goes on to the same bytes
 # make sweep      every float through exp, log, tanh, erf and sigmoid, against libm in double precision; about 20 minutes
@@ -263,6 +263,12 @@ coverage:
 	@$(MAKE) --no-print-directory COVERAGE=1 test-programs
 	@find build/coverage -name '*.gcda' -delete
 	@$(PYTHON) tests/coverage.py build/coverage
+
+.PHONY: mutate
+MUTANTS ?= 500
+SEED    ?= 1
+mutate: $(if $(wildcard build/coverage/lines.*.json),,coverage)
+	@$(PYTHON) tests/mutate.py --mutants $(MUTANTS) --seed $(SEED)
 
 VALGRIND := valgrind -q --error-exitcode=1 --leak-check=full
 .PHONY: valgrind
