@@ -278,6 +278,11 @@ START_TEST(conv1d_refuses)
         {"tn_unfold: sizes that overflow",
          {3, {2, 4, 9}}, 1, 0, INT64_MAX, TN_EMEMORY,
          "unfold: kernel 3, dilation 9223372036854775807 and padding 0 on x (2, 4, 9) overflow"},
+        {"tn_unfold: sizes that overflow",
+         {3, {2, 4, 9}}, 1, INT64_MAX / 4 + 1, 1, TN_EMEMORY,
+         "unfold: kernel 3, dilation 1 and padding 2305843009213693952 on x (2, 4, 9) overflow"},
+        {NULL, {3, {2, 4, 9}}, 1, INT64_MAX / 4, 1, TN_EMEMORY,
+         "unfold: the shape (2, 12, 4611686018427387909) is larger than any memory"},
         {NULL, {3, {2, 4, 9}}, INT64_MAX, 0, 1, TN_OK, ""},
     };
     nn_conv1d c;
