@@ -4,7 +4,8 @@ usage: mutate.py [--mutants 500] [--seed 1] [--jobs N] [FILE...]; make coverage 
 
 A mutant meets the test programs that run its line, the shortest first, of the float build, then of the double one, then under
 ASan and UBSan; it is noticed when one of them fails, crashes, or takes many times as long as it should. One that compiles to
-the same object code is no mutant. tests/mutants.txt has those that nobody notices, each with the reason."""
+the same object code is no mutant. tests/mutants.txt has those that nobody notices, each with the reason; where this begins
+with "Same:", it shows that nothing else comes out, and the mutant is not counted."""
 import argparse, collections, concurrent.futures, contextlib, glob, hashlib, json, os, queue, re, resource, shlex, shutil
 import signal, subprocess, sys, time
 
@@ -297,8 +298,6 @@ class Plan:
 
 def known():
     """{(file, line, broken line): why nobody notices}"""
-    if not os.path.exists(KNOWN):
-        return {}
     with open(KNOWN, encoding="utf-8") as file:
         entries = [e.split("\n") for e in file.read().strip().split("\n\n")]
     return {(e[0], e[1][2:], e[2][2:]): " ".join(e[3:]) for e in entries if len(e) > 3}
@@ -343,11 +342,12 @@ def main():
     reasons = known()
     left = [m for m, result in found if not result]
     new = [m for m in left if (m.path, m.before, m.after) not in reasons]
+    same = sum(reasons.get((m.path, m.before, m.after), "").startswith("Same:") for m in left)
     for m in new:
         print(f"nobody notices\n\n{m.path}\n- {m.before}\n+ {m.after}\n")
-    noticed = 100 * (len(found) - len(left)) / max(1, len(found))
-    print(f"{len(found)} mutants of {len(mutants)}: {len(found) - len(left)} noticed, {noticed:.1f} %; {len(left)} not, "
-          f"{len(new)} of them without a reason in {KNOWN}")
+    noticed = 100 * (len(found) - len(left)) / max(1, len(found) - same)
+    print(f"{len(found)} of {len(mutants)} mutants: {len(found) - len(left)} noticed, {same} do the same, {len(left) - same} not "
+          f"noticed, {len(new)} of them without a reason in {KNOWN}: {noticed:.1f} % of those that do something else")
     sys.exit(bool(new) or noticed < ENOUGH)
 
 
