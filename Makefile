@@ -41,7 +41,7 @@ B      := build/tsan
 CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 else ifdef COVERAGE
 B      := build/coverage
-CFLAGS := -O0 -g --coverage -fprofile-abs-path
+CFLAGS := -O0 -g --coverage -fprofile-update=atomic -fprofile-abs-path
 else ifdef DIST
 B      := build/dist
 else
