@@ -546,6 +546,47 @@ START_TEST(a_dense_gradient_that_finds_no_room)
 }
 END_TEST
 
+/* ---- ops ------------------------------------------------------------------------------------------------------- */
+
+/* Forward and backward of an op's k-th sample, where the tape has this much room and gets no more. Is there a sample? */
+static bool try_sample(const tn_op *op, int k, int64_t room)
+{
+    enum { ALL = 1 << 16 }; /* a tape's first chunk */
+    tn_tape_begin(t, TN_GRAD | TN_TRAIN);
+    tn_input(t, TN_DIMS((ALL - 1024) / (int64_t)sizeof(tn_real)), NULL, false);
+    tn_tape_begin(t, TN_GRAD | TN_TRAIN);
+    tn_input(t, TN_DIMS((ALL - 1024 - room) / (int64_t)sizeof(tn_real)), NULL, false);
+    ck_no_error();
+    fault_set(FAULT_MEMORY, 1, ENOMEM, true);
+    fault_watch(true);
+    tn_tensor *y = op->sample(t, k), *sum = tn_sum(t, y, TN_ALL, false);
+    if (sum && tn_wants(sum, 0)) tn_backward(t, sum);
+    fault_watch(false);
+    fault_clear();
+    return y || tn_tape_error(t)->code == TN_EMEMORY;
+}
+
+/* Whatever part of an op finds no room, it says so; with room for all of it, it is done. */
+START_TEST(ops_that_find_no_room)
+{
+    enum { STEP = 48, ENOUGH = 60000 };
+    const tn_op *op = tests_builtin_ops[_i];
+    tn_set_threads(1);
+    setup();
+    for (int k = 0, failed = op->sample != NULL; failed; k++) {
+        failed = 0;
+        for (int64_t room = 0; room < ENOUGH; room += STEP, failed++) {
+            bool there = try_sample(op, k, room);
+            if (err.code == TN_OK || !there) break;
+            ck_assert_int_eq(err.code, TN_EMEMORY);
+            ck_assert_msg(strstr(err.text, "out of memory") != NULL, "%s", err.text);
+            tn_error_clear(&err);
+        }
+    }
+    teardown();
+}
+END_TEST
+
 /* ---- the allocator --------------------------------------------------------------------------------------------- */
 
 START_TEST(an_allocator_serves_all_that_is_taken_after)
@@ -666,6 +707,8 @@ int main(void)
 {
     Suite *s = suite_create("faults");
     TCase *whole = tcase_create("life"), *c = tcase_create("faults");
+    int ops = 0;
+    while (tests_builtin_ops[ops]) ops++;
     tcase_add_unchecked_fixture(whole, make_folder, drop_folder);
     tcase_set_timeout(whole, 600);
     tcase_add_loop_test(whole, nothing_fails, 0, RULES);
@@ -675,6 +718,7 @@ int main(void)
     tcase_add_loop_test(c, every_request_for_memory_fails, 0, RULES + 1);
     tcase_add_loop_test(c, every_malloc_fails, 1, 4);
     tcase_add_test(c, a_dense_gradient_that_finds_no_room);
+    tcase_add_loop_test(c, ops_that_find_no_room, 0, ops);
     tcase_add_test(c, an_allocator_serves_all_that_is_taken_after);
     tcase_add_test(c, sizes_of_nothing_and_of_too_much);
     tcase_add_loop_test(c, threads_that_cannot_be_made, 0, 2 * (THREADS - 1));
