@@ -41,7 +41,7 @@ B      := build/tsan
 CFLAGS := -O1 -g -fno-omit-frame-pointer -fsanitize=thread
 else ifdef COVERAGE
 B      := build/coverage
-CFLAGS := -O0 -g --coverage -fprofile-update=atomic -fprofile-abs-path
+CFLAGS := -O0 -g --coverage -fprofile-update=atomic -fprofile-abs-path -Dalways_inline=unused # a branch counts once, not once in each copy
 else ifdef DIST
 B      := build/dist
 else
@@ -253,7 +253,7 @@ faults: $(FAULTY:%=$(B)/float/tests/%)
 # ---- what the tests run, and what they notice ---------------------------------------------------------------------------
 
 ifdef COVERAGE
-$(foreach isa,$(ISA),$(eval FLAGS_$(isa) += -O1)) # their loops are functions within functions
+$(foreach isa,$(ISA),$(eval FLAGS_$(isa) += -O1 -Ualways_inline)) # their loops are functions within functions
 CHECK_CFLAGS += -O1 -fno-profile-arcs -fno-test-coverage
 endif
 
