@@ -20,11 +20,62 @@ START_TEST(a_pure_function)
 }
 END_TEST
 
-/* Random123's known-answer test of Philox4x32-10: counter 0, key 0. */
-START_TEST(philox_known_answer)
+/* Philox4x32-10 as its authors write it down. */
+static void philox(uint32_t x[4], uint32_t k0, uint32_t k1)
 {
-    static const uint32_t want[] = {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8};
-    for (uint64_t i = 0; i < 4; i++) ck_assert_uint_eq(tn_rng_bits((tn_rng){0, 0}, i), want[i]);
+    for (int round = 0; round < 10; round++, k0 += 0x9E3779B9, k1 += 0xBB67AE85) {
+        const uint64_t a = (uint64_t)0xD2511F53 * x[0], b = (uint64_t)0xCD9E8D57 * x[2];
+        const uint32_t next[] = {(uint32_t)(b >> 32) ^ x[1] ^ k0, (uint32_t)b, (uint32_t)(a >> 32) ^ x[3] ^ k1, (uint32_t)a};
+        memcpy(x, next, sizeof next);
+    }
+}
+
+/* Random123's known-answer tests. */
+START_TEST(philox_known_answers)
+{
+    static const struct { uint32_t x[4], key[2], want[4]; } known[] = {
+        {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
+        {{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}, {0xffffffff, 0xffffffff},
+         {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
+        {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0},
+         {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
+    };
+    for (int k = 0; k < 3; k++) {
+        uint32_t x[4];
+        memcpy(x, known[k].x, sizeof x);
+        philox(x, known[k].key[0], known[k].key[1]);
+        for (int i = 0; i < 4; i++) ck_assert_uint_eq(x[i], known[k].want[i]);
+    }
+    for (uint64_t i = 0; i < 4; i++) ck_assert_uint_eq(tn_rng_bits((tn_rng){0, 0}, i), known[0].want[i]);
+}
+END_TEST
+
+static const tn_rng any = {0x299f31d0a4093822, 0x0370734413198a2e};
+static const uint64_t far = (uint64_t)5 << 40; /* a block's number has two words too */
+
+START_TEST(bits_are_four_words_of_a_block)
+{
+    for (uint64_t i = 0; i < 9; i++) {
+        const uint64_t block = (far + i) / 4;
+        uint32_t x[] = {(uint32_t)block, (uint32_t)(block >> 32), 0x13198a2e, 0x03707344};
+        philox(x, 0xa4093822, 0x299f31d0);
+        ck_assert_uint_eq(tn_rng_bits(any, far + i), x[i % 4]);
+    }
+}
+END_TEST
+
+/* Two of them make a uniform number; two uniform numbers make two normal ones. */
+START_TEST(numbers_are_made_of_bits)
+{
+    for (uint64_t i = far; i < far + 100; i++) {
+        const uint64_t bits = (uint64_t)tn_rng_bits(any, 2 * i) << 32 | tn_rng_bits(any, 2 * i + 1);
+        ck_assert(tn_rng_uniform(any, i) == ldexp((double)(bits >> 11), -53));
+    }
+    for (uint64_t i = far; i < far + 100; i += 2) {
+        const double radius = sqrt(-2 * log(1 - tn_rng_uniform(any, i))), angle = 2 * acos(-1) * tn_rng_uniform(any, i + 1);
+        ck_assert_double_eq_tol(tn_rng_normal(any, i), radius * cos(angle), 1e-14);
+        ck_assert_double_eq_tol(tn_rng_normal(any, i + 1), radius * sin(angle), 1e-14);
+    }
 }
 END_TEST
 
@@ -76,15 +127,15 @@ START_TEST(normal_numbers)
 }
 END_TEST
 
+/* One by one, and in groups of 64. */
 START_TEST(fill_gives_the_same_bits)
 {
-    tn_rng r = tn_rng_new(8, 0, 0, 0);
-    uint32_t bits[64];
-    for (uint64_t first = 0; first < 9; first++)
-        for (int64_t n = 0; n < 20; n++) {
+    uint32_t bits[300];
+    for (uint64_t first = far; first < far + 9; first++)
+        for (int64_t n = 0; n < 300; n += n < 20 ? 1 : 13) {
             memset(bits, 0xAA, sizeof bits);
-            tn_rng_fill(r, first, n, bits);
-            for (int64_t i = 0; i < n; i++) ck_assert_uint_eq(bits[i], tn_rng_bits(r, first + (uint64_t)i));
+            tn_rng_fill(any, first, n, bits);
+            for (int64_t i = 0; i < n; i++) ck_assert_uint_eq(bits[i], tn_rng_bits(any, first + (uint64_t)i));
             ck_assert_uint_eq(bits[n], 0xAAAAAAAA);
         }
 }
@@ -114,7 +165,9 @@ END_TEST
 static void add(TCase *c)
 {
     tcase_add_test(c, a_pure_function);
-    tcase_add_test(c, philox_known_answer);
+    tcase_add_test(c, philox_known_answers);
+    tcase_add_test(c, bits_are_four_words_of_a_block);
+    tcase_add_test(c, numbers_are_made_of_bits);
     tcase_add_test(c, bits_are_fair_and_uncorrelated);
     tcase_add_test(c, uniform_numbers);
     tcase_add_test(c, normal_numbers);
