@@ -589,7 +589,8 @@ static void move_numbers(int64_t begin, int64_t end, void *arg)
 static void move_rows(int64_t begin, int64_t end, void *arg)
 {
     const pieces *p = arg;
-    for (optim_span s = {.next = begin}; s.next < end && optim_next(p->u, &s);) {
+    for (optim_span s = {.next = begin}; s.next < end;) {
+        optim_next(p->u, &s);
         p->move(&s, p->factors);
     }
 }

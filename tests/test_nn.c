@@ -323,6 +323,19 @@ START_TEST(conv1d_over_a_text)
 }
 END_TEST
 
+/* A layer may be left without a bias after its init. */
+START_TEST(conv1d_without_bias)
+{
+    const tn_real x[] = {0, 1, 2, 0}, w[] = {-1, 3};
+    nn_conv1d c;
+    nn_conv1d_init(&c, ps, "conv", 1, 1, 2);
+    memcpy(c.weight->data, w, sizeof w);
+    c.bias = NULL;
+    tn_tape_begin(t, TN_EVAL);
+    ck_values(nn_conv1d_forward(&c, t, tn_const(t, TN_DIMS(1, 1, 4), x)), 3, 5, -2);
+}
+END_TEST
+
 /* ---- layer_norm, dropout --------------------------------------------------------------------------------------- */
 
 START_TEST(layer_norm)
@@ -561,6 +574,7 @@ static void add(TCase *c)
     tcase_add_test(c, conv1d_starts);
     tcase_add_test(c, conv1d_refuses);
     tcase_add_test(c, conv1d_over_a_text);
+    tcase_add_test(c, conv1d_without_bias);
     tcase_add_test(c, layer_norm);
     tcase_add_test(c, dropout);
     tcase_add_loop_test(c, failed_init, 0, ATTEMPTS);

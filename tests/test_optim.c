@@ -582,6 +582,14 @@ static int five_states(const void *options)
     return 5;
 }
 
+static int less_than_no_states(const void *options)
+{
+    (void)options;
+    return -1;
+}
+
+static const optim_rule without_name = {.update = do_nothing};
+static const optim_rule with_less = {.name = "mine", .n_state = less_than_no_states, .update = do_nothing};
 static const optim_rule without_update = {.name = "lazy"};
 static const optim_rule with_options = {.name = "mine", .options_size = 8, .update = do_nothing};
 static const optim_rule with_five_states = {.name = "mine", .n_state = five_states, .update = do_nothing};
@@ -600,6 +608,8 @@ MISUSE(adam_eps, ck_assert_ptr_null(adam_with(1, 0.9, 0.99, -1e-8)))
 MISUSE(adamw_beta1, ck_assert_ptr_null(optim_adamw(ps, (optim_adam_options){.lr = 1, .beta1 = 2})))
 MISUSE(sparse_decay, ck_assert_ptr_null(optim_sparse_adam(ps, (optim_adam_options){.lr = 1, .weight_decay = 0.01})))
 MISUSE(sparse_amsgrad, ck_assert_ptr_null(optim_sparse_adam(ps, (optim_adam_options){.lr = 1, .amsgrad = true})))
+MISUSE(sparse_beta1, ck_assert_ptr_null(optim_sparse_adam(ps, (optim_adam_options){.lr = 1, .beta1 = 1})))
+MISUSE(sparse_beta2, ck_assert_ptr_null(optim_sparse_adam(ps, (optim_adam_options){.lr = 1, .beta2 = 1})))
 MISUSE(sparse_eps, ck_assert_ptr_null(optim_sparse_adam(ps, (optim_adam_options){.lr = 1, .eps = -1})))
 MISUSE(adagrad_lr_decay, ck_assert_ptr_null(adagrad_with(-1, 0, 0)))
 MISUSE(adagrad_initial, ck_assert_ptr_null(adagrad_with(0, -1, 0)))
@@ -610,6 +620,8 @@ MISUSE(rmsprop_momentum, ck_assert_ptr_null(rmsprop_with(0.5, 0, -1)))
 MISUSE(no_rule, ck_assert_ptr_null(optim_new(ps, NULL, NULL, 1, 0)))
 MISUSE(no_update, ck_assert_ptr_null(optim_new(ps, &without_update, NULL, 1, 0)))
 MISUSE(no_options, ck_assert_ptr_null(optim_new(ps, &with_options, NULL, 1, 0)))
+MISUSE(no_name, ck_assert_ptr_null(optim_new(ps, &without_name, NULL, 1, 0)))
+MISUSE(minus_states, ck_assert_ptr_null(optim_new(ps, &with_less, NULL, 1, 0)))
 MISUSE(many_states, ck_assert_ptr_null(optim_new(ps, &with_five_states, NULL, 1, 0)))
 
 MISUSE(sgd_minus, ck_assert_ptr_null(optim_new(ps, &with_options, &one, -2, 0)))
@@ -649,6 +661,8 @@ static const misuse misuses[] = {
      "sparse_adam: weight_decay is 0.01, it must be 0: it would move every row"},
     {"optim_sparse_adam: amsgrad", sparse_amsgrad, TN_EUSAGE, "sparse_adam: amsgrad is true, it must be false"},
     {"optim_sparse_adam: optim_adam's", sparse_eps, TN_EUSAGE, "sparse_adam: eps is -1, it must be at least 0"},
+    {"optim_sparse_adam: optim_adam's", sparse_beta1, TN_EUSAGE, "sparse_adam: beta1 is 1, it must be in [0, 1)"},
+    {"optim_sparse_adam: optim_adam's", sparse_beta2, TN_EUSAGE, "sparse_adam: beta2 is 1, it must be in [0, 1)"},
     {"optim_adagrad: lr_decay below 0", adagrad_lr_decay, TN_EUSAGE, "adagrad: lr_decay is -1, it must be at least 0"},
     {"optim_adagrad: initial_accumulator below 0", adagrad_initial, TN_EUSAGE,
      "adagrad: initial_accumulator is -1, it must be at least 0"},
@@ -658,9 +672,12 @@ static const misuse misuses[] = {
     {"optim_rmsprop: momentum below 0", rmsprop_momentum, TN_EUSAGE, "rmsprop: momentum is -1, it must be at least 0"},
     {"optim_new: a rule that is NULL", no_rule, TN_EUSAGE, "optim_new: the rule needs a name and an update"},
     {"optim_new: a rule without name or update", no_update, TN_EUSAGE, "optim_new: the rule needs a name and an update"},
+    {"optim_new: a rule without name or update", no_name, TN_EUSAGE, "optim_new: the rule needs a name and an update"},
     {"optim_new: options at NULL", no_options, TN_EUSAGE, "mine: options is NULL"},
     {"optim_new: more than OPTIM_MAX_STATE states", many_states, TN_EUSAGE,
      "mine: the rule wants 5 states, it may have 0 to 4"},
+    {"optim_new: more than OPTIM_MAX_STATE states", minus_states, TN_EUSAGE,
+     "mine: the rule wants -1 states, it may have 0 to 4"},
 };
 enum { MISUSES = sizeof misuses / sizeof *misuses };
 
@@ -1136,6 +1153,42 @@ START_TEST(own_rule)
 }
 END_TEST
 
+/* In a table of which many rows are touched the next ones are asked for ahead. */
+START_TEST(own_rule_on_many_rows)
+{
+    enum { MANY = 40, TOUCHED = 13 };
+    int32_t ids[TOUCHED];
+    tn_real g[2 * TOUCHED];
+    int spans = 0;
+    tn_tensor *p = tn_param(ps, TN_DIMS(MANY, 2), tn_constant(0), "p");
+    optim *o = optim_new(ps, &sign_rule, &(sign_options){.scale = 2, .rows_only = true, .spans = &spans}, 0.5, 0);
+    for (int i = 0; i < TOUCHED; i++) {
+        ids[i] = i * 7 % MANY;
+        g[2 * i] = 1, g[2 * i + 1] = -1;
+    }
+    give_one(p, (given){g, {ids, TOUCHED}});
+    ck_assert_msg(optim_step(o), "%s", err.text);
+    ck_assert_int_eq(spans, TOUCHED);
+    for (int i = 0; i < TOUCHED; i++) ck_assert(p->data[2 * ids[i]] == -1 && p->data[2 * ids[i] + 1] == 1);
+    ck_assert(p->data[2 * 1] == 0 && p->data[2 * 39] == 0);
+    optim_free(o);
+}
+END_TEST
+
+/* ... and one that has no states, and does nothing. */
+START_TEST(own_rule_without_states)
+{
+    static const optim_rule idle = {.name = "idle", .update = do_nothing};
+    tn_tensor *p = scalar_param("p");
+    const tn_real before = p->data[0];
+    optim *o = optim_new(ps, &idle, NULL, 1, 0);
+    ck_no_error();
+    step(o, p, &one);
+    ck_assert(p->data[0] == before);
+    optim_free(o);
+}
+END_TEST
+
 static void add(TCase *c)
 {
     tcase_add_loop_test(c, dense, 0, CONFIGS);
@@ -1164,6 +1217,8 @@ static void add(TCase *c)
     tcase_add_test(c, checkpoints_that_cannot_be);
     tcase_add_test(c, a_load_keeps_settings);
     tcase_add_test(c, own_rule);
+    tcase_add_test(c, own_rule_on_many_rows);
+    tcase_add_test(c, own_rule_without_states);
 }
 
 int main(void)

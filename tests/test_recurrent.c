@@ -202,6 +202,7 @@ MISUSE(layer_flat, ck_assert_ptr_null(layer_on(&layers[1], of(TN_DIMS(4, 3)), NU
 MISUSE(layer_state, ck_assert_ptr_null(layer_on(&layers[1], of(TN_DIMS(2, 4, 3)), of(TN_DIMS(2, 2)))))
 MISUSE(layer_null, ck_assert_ptr_null(layer_on(&layers[1], NULL, NULL)))
 MISUSE(mask_beyond, ck_assert_ptr_null(nn_length_mask(t, (tn_ids){beyond, 2}, 4)))
+MISUSE(mask_below, ck_assert_ptr_null(nn_length_mask(t, (tn_ids){&(int32_t){-1}, 1}, 4)))
 
 static const misuse misuses[] = {
     {"tn_gru: x is not of three dimensions, the last a multiple of the gates",
@@ -230,6 +231,8 @@ static const misuse misuses[] = {
     {"nn.h: the ops'", layer_null, TN_EUSAGE, "transpose: input 0 is NULL, and no earlier error says why" UNMADE},
     {"nn_length_mask: a length outside [0, steps]",
      mask_beyond, TN_EINDEX, "nn_length_mask: length 5 at position 0 is outside [0, 4]"},
+    {"nn_length_mask: a length outside [0, steps]",
+     mask_below, TN_EINDEX, "nn_length_mask: length -1 at position 0 is outside [0, 4]"},
 };
 enum { N_MISUSES = sizeof misuses / sizeof *misuses };
 

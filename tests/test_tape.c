@@ -97,6 +97,37 @@ START_TEST(keep_grad_keeps)
 }
 END_TEST
 
+START_TEST(what_has_no_gradient_to_keep)
+{
+    tn_tensor *p = tn_param(ps, TN_DIMS(3), tn_constant(1), "p");
+    ck_assert_ptr_null(tn_keep_grad(NULL));
+    ck_assert_ptr_eq(tn_keep_grad(p), p);
+    tn_tape_begin(t, TN_GRAD);
+    tn_tensor *x = input3(true), *y = tn_square(t, x), *idle = tn_keep_grad(tn_square(t, x));
+    ck_assert_ptr_null(tn_grad_data(x)); /* not yet */
+    ck_assert(tn_backward(t, total(y)));
+    ck_assert_ptr_null(tn_grad_data(idle)); /* the loss does not depend on it */
+    ck_no_error();
+}
+END_TEST
+
+/* An op has no more than 32 inputs that it can declare constant, but may have more. */
+START_TEST(gradients_of_many_inputs)
+{
+    enum { MANY = 40 };
+    tn_tensor *x[MANY];
+    tn_real    dy[3 * MANY];
+    tn_tape_begin(t, TN_GRAD);
+    for (int i = 0; i < MANY; i++) x[i] = input3(i != 35);
+    for (int i = 0; i < 3 * MANY; i++) dy[i] = (tn_real)i;
+    tn_tensor *y = tn_concat(t, MANY, x, 0);
+    ck_assert_msg(tn_backward_from(t, y, dy), "%s", err.text);
+    for (int i = 0; i < MANY; i++)
+        if (i == 35) ck_assert_ptr_null(tn_grad_data(x[i]));
+        else check_numbers(tn_grad_data(x[i]), (double[]){3 * i, 3 * i + 1, 3 * i + 2}, 3);
+}
+END_TEST
+
 START_TEST(an_alias_shares_its_roots_gradient)
 {
     tn_tape_begin(t, TN_GRAD);
@@ -469,6 +500,8 @@ static void add(TCase *c)
     tcase_add_test(c, constants_get_no_gradient);
     tcase_add_test(c, detach_stops_the_gradient);
     tcase_add_test(c, keep_grad_keeps);
+    tcase_add_test(c, what_has_no_gradient_to_keep);
+    tcase_add_test(c, gradients_of_many_inputs);
     tcase_add_test(c, an_alias_shares_its_roots_gradient);
     tcase_add_test(c, a_reshaped_parameter_gets_its_gradient);
     tcase_add_test(c, backward_from_a_given_gradient);
