@@ -129,6 +129,23 @@ START_TEST(what_is_saved_comes_back)
 }
 END_TEST
 
+/* In a program that has closed its standard input the next file is number 0. */
+START_TEST(a_file_with_the_number_0)
+{
+    add_model(ps, true);
+    ck_assert(tn_save(ps, in_folder("a.safetensors"), 0, NULL));
+    const int input = dup(0);
+    close(0);
+    tn_file *f = tn_file_open(in_folder("a.safetensors"), &err);
+    ck_no_error();
+    ck_assert(tn_file_load(f, ps, TN_STRICT));
+    tn_file_close(f);
+    dup2(input, 0);
+    close(input);
+    clear_folder();
+}
+END_TEST
+
 START_TEST(what_is_in_the_file)
 {
     static const char *const names[] = {"nothing", "scale", "words.weight", "嗎 \"quoted\"\t"};
@@ -1221,6 +1238,7 @@ END_TEST
 static void add(TCase *c)
 {
     tcase_add_test(c, what_is_saved_comes_back);
+    tcase_add_test(c, a_file_with_the_number_0);
     tcase_add_test(c, what_is_in_the_file);
     tcase_add_test(c, the_bytes_of_a_file);
     tcase_add_test(c, the_same_state_gives_the_same_bytes);

@@ -178,6 +178,39 @@ START_TEST(linear_starts)
 }
 END_TEST
 
+static void assert_all(const tn_tensor *x, const char *name, const char *shape, double value)
+{
+    assert_shape(x, name, shape);
+    for (int64_t i = 0; i < x->n; i++) ck_assert((double)x->data[i] == value);
+}
+
+START_TEST(attention_starts)
+{
+    nn_multihead_attention a;
+    nn_multihead_attention_init(&a, ps, "a", 24, 3);
+    ck_no_error();
+    assert_shape(a.in_proj_weight, "a.in_proj_weight", "(72, 24)");
+    assert_shape(a.out_proj.weight, "a.out_proj.weight", "(24, 24)");
+    assert_bounds(a.in_proj_weight, 0.25);
+    assert_bounds(a.out_proj.weight, sqrt(1. / 24));
+    assert_all(a.in_proj_bias, "a.in_proj_bias", "(72,)", 0);
+    assert_all(a.out_proj.bias, "a.out_proj.bias", "(24,)", 0);
+}
+END_TEST
+
+START_TEST(batch_norm1d_starts)
+{
+    nn_batch_norm1d b;
+    nn_batch_norm1d_init(&b, ps, "b", 3);
+    ck_no_error();
+    assert_all(b.weight, "b.weight", "(3,)", 1);
+    assert_all(b.bias, "b.bias", "(3,)", 0);
+    assert_all(b.running.mean, "b.running_mean", "(3,)", 0);
+    assert_all(b.running.var, "b.running_var", "(3,)", 1);
+    ck_assert(b.momentum == 0.1 && b.eps == 1e-5);
+}
+END_TEST
+
 START_TEST(linear_of_nothing)
 {
     nn_linear l;
@@ -568,6 +601,8 @@ static void add(TCase *c)
     tcase_add_test(c, padding_stays_zero);
     tcase_add_test(c, padding_out_of_range);
     tcase_add_test(c, linear_starts);
+    tcase_add_test(c, attention_starts);
+    tcase_add_test(c, batch_norm1d_starts);
     tcase_add_test(c, linear_of_nothing);
     tcase_add_test(c, linear_forward);
     tcase_add_test(c, linear_learns);

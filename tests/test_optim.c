@@ -910,6 +910,22 @@ START_TEST(what_a_checkpoint_is)
 }
 END_TEST
 
+/* The two moments of adam, with amsgrad the largest second one. */
+START_TEST(states_of_amsgrad)
+{
+    scalar_param("a");
+    optim *o = optim_adam(ps, (optim_adam_options){.lr = 1, .beta1 = 0.9, .beta2 = 0.99, .amsgrad = true});
+    step(o, tn_params_at(ps, 0), &one);
+    ck_assert(optim_save(o, checkpoint_path(), 0, NULL));
+    tn_file *f = tn_file_open(checkpoint_path(), &err);
+    ck_assert_int_eq(tn_file_count(f), 1 + 3);
+    tn_file_close(f);
+    optim_free(o);
+    unlink(checkpoint_path());
+    ck_no_error();
+}
+END_TEST
+
 /* ---- checkpoints that are refused */
 
 static void save_other_rule(tn_params *with)
@@ -1213,6 +1229,7 @@ static void add(TCase *c)
     tcase_add_test(c, no_memory);
     tcase_add_loop_test(c, checkpoint, 0, CONFIGS);
     tcase_add_test(c, what_a_checkpoint_is);
+    tcase_add_test(c, states_of_amsgrad);
     tcase_add_loop_test(c, refused_checkpoints, 0, sizeof refusals / sizeof *refusals);
     tcase_add_test(c, checkpoints_that_cannot_be);
     tcase_add_test(c, a_load_keeps_settings);
