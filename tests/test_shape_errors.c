@@ -55,6 +55,7 @@ MISUSE(softmax_range, tn_softmax(t, X, 2))
 MISUSE(log_softmax_scalar, tn_log_softmax(t, of(TN_SCALAR), 0))
 MISUSE(argmax_null, tn_argmax(t, NULL, 0, NULL))
 MISUSE(argmax_range, tn_argmax(t, X, -3, (int32_t[3]){0}))
+MISUSE(argmax_beyond, tn_argmax(t, X, 2, (int32_t[3]){0}))
 MISUSE(argmax_nothing, tn_argmax(t, of(TN_DIMS(2, 0)), 1, (int32_t[2]){0}))
 MISUSE(argmax_index, tn_argmax(t, X, 0, NULL))
 
@@ -86,6 +87,7 @@ MISUSE(slice_step, tn_slice(t, X, 0, 0, 1, 0))
 MISUSE(slice_back, tn_slice(t, X, 0, 1, 0, -1))
 MISUSE(slice_named, tn_slice(t, named(), -3, 0, 1, 1))
 MISUSE(pad_range, tn_pad(t, X, -3, 1, 1, 0))
+MISUSE(pad_before, tn_pad(t, X, 0, -1, 1, 0))
 MISUSE(pad_negative, tn_pad(t, X, 0, 1, -1, 0))
 MISUSE(pad_overflow, tn_pad(t, X, 0, INT64_MAX, 1, 0))
 MISUSE(pad_overflow_after, tn_pad(t, X, 0, 1, INT64_MAX - 2, 0))
@@ -155,6 +157,7 @@ static const misuse misuses[] = {
     {"tn_log_softmax: a dimension out of range", log_softmax_scalar, TN_EINDEX, "log_softmax: a scalar has no dimension 0"},
     {"tn_argmax: x is NULL", argmax_null, TN_EUSAGE, "argmax: x is NULL, and no earlier error says why"},
     {"tn_argmax: a dimension out of range", argmax_range, TN_EINDEX, "argmax: dimension -3 of x (2, 3) is outside [-2, 2)"},
+    {"tn_argmax: a dimension out of range", argmax_beyond, TN_EINDEX, "argmax: dimension 2 of x (2, 3) is outside [-2, 2)"},
     {"tn_argmax: nothing to choose from",
      argmax_nothing, TN_ESHAPE, "argmax: x (2, 0) has nothing to choose from at dimension 1"},
     {"tn_argmax: index is NULL", argmax_index, TN_EUSAGE, "argmax: index is NULL: it takes x.n / size[dim] numbers"},
@@ -198,6 +201,8 @@ static const misuse misuses[] = {
     {"tn_pad: a dimension out of range", pad_range, TN_EINDEX, "pad: dimension -3 is outside [-2, 2)"},
     {"tn_pad: a count below 0",
      pad_negative, TN_EUSAGE, "pad: 1 before and -1 after: counts are 0 or more (tn_slice takes away)"},
+    {"tn_pad: a count below 0",
+     pad_before, TN_EUSAGE, "pad: -1 before and 1 after: counts are 0 or more (tn_slice takes away)"},
     {"tn_pad: sizes that overflow",
      pad_overflow, TN_EMEMORY, "pad: 9223372036854775807 before and 1 after x (2, 3) overflow"},
     {"tn_pad: sizes that overflow",
