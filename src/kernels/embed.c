@@ -84,7 +84,7 @@ INLINE void max_vecs(int vecs, int64_t last, int64_t n, int64_t known, const int
     UNROLL for (int v = 0; v < vecs; v++) {
         const int64_t d = v < vecs - 1 ? v * WIDTH : last;
         vec_store(y + d, best[v]);
-        EACH(l, WIDTH) winner[d + l] = (int32_t)of[v][l];
+        for (int l = 0; l < WIDTH; l++) winner[d + l] = (int32_t)of[v][l];
     }
 }
 
