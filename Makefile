@@ -186,7 +186,7 @@ $(foreach type,float double,$(B)/$(type)/tests/test_training): LDFLAGS += \
 # have calls to the system fail
 comma := ,
 FAULTY := test_faults test_io_faults
-FAULTS := malloc calloc realloc aligned_alloc free open read pread write fsync close rename unlink stat lstat fstat fchmod \
+FAULTS := malloc calloc realloc aligned_alloc strdup realpath fdopen free open read pread write fsync close rename unlink stat lstat fstat fchmod \
           pthread_create pthread_atfork
 define faulty
 $(B)/$1/tests/$2: $(B)/$1/tests/faults.o

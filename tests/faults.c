@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -67,7 +69,8 @@ static bool strikes(fault_call call)
     long i = atomic_fetch_add(&calls, 1) + 1;
     if (i != at && !(on && i > at)) return false;
     atomic_fetch_add(&struck, 1);
-    return true;
+    if (error <= FAULT_SIGNAL) raise(FAULT_SIGNAL - error);
+    return error > FAULT_SIGNAL;
 }
 
 /* The same, for calls that report by errno. */
@@ -158,6 +161,30 @@ void *fault_resize(void *user, void *p, size_t bytes)
     if (!m) return NULL;
     m->word = MARK;
     return m + 1;
+}
+
+/* These take memory within libc. */
+FILE *__real_fdopen(int fd, const char *mode);
+FILE *__wrap_fdopen(int fd, const char *mode);
+char *__real_strdup(const char *s);
+char *__wrap_strdup(const char *s);
+char *__real_realpath(const char *path, char *to);
+char *__wrap_realpath(const char *path, char *to);
+
+char *__wrap_strdup(const char *s)
+{
+    return fails(FAULT_MEMORY) ? NULL : taken(__real_strdup(s));
+}
+
+char *__wrap_realpath(const char *path, char *to)
+{
+    if (to) return __real_realpath(path, to);
+    return fails(FAULT_MEMORY) ? NULL : taken(__real_realpath(path, to));
+}
+
+FILE *__wrap_fdopen(int fd, const char *mode)
+{
+    return fails(FAULT_MEMORY) ? NULL : __real_fdopen(fd, mode);
 }
 
 /* ---- files ----------------------------------------------------------------------------------------------------- */

@@ -7,15 +7,16 @@
 #include <stddef.h>
 
 typedef enum fault_call {
-    FAULT_MEMORY, /* malloc, calloc, realloc, aligned_alloc, fault_resize */
+    FAULT_MEMORY, /* malloc, calloc, realloc, aligned_alloc, strdup, realpath, fdopen, fault_resize */
     FAULT_OPEN, FAULT_READ /* and pread */, FAULT_WRITE, FAULT_FSYNC, FAULT_CLOSE, FAULT_RENAME, FAULT_UNLINK,
     FAULT_STAT /* and fstat, lstat */, FAULT_CHMOD, FAULT_THREAD, FAULT_FORK_WATCH,
     FAULT_CALLS
 } fault_call;
 extern const char *const fault_names[FAULT_CALLS];
 
-/* As errors: a read or a write does half of what it is asked for; a write does nothing. */
-enum { FAULT_SHORT = -1, FAULT_NOTHING = -2 };
+/* As errors: a read or a write does half of what it is asked for; a write does nothing. FAULT_SIGNAL less its number: a signal
+ * comes, and the call does not fail. */
+enum { FAULT_SHORT = -1, FAULT_NOTHING = -2, FAULT_SIGNAL = -100 };
 
 /* Calls fail, and blocks are counted, only while this is on: the tests' own framework asks for memory too. */
 void fault_watch(bool watch);

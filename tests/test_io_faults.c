@@ -21,7 +21,8 @@ int classify_main(int argc, char **argv);
 
 /* ---- files ----------------------------------------------------------------------------------------------------- */
 
-static char folder[] = "/tmp/tarn-test-XXXXXX", texts_path[64], model_path[64], output_path[64], errors_path[64], checkpoint_path[64];
+static char folder[] = "/tmp/tarn-test-XXXXXX", texts_path[64], model_path[64], output_path[64], errors_path[64];
+static char checkpoint_path[64], best_path[80], page_path[64], vectors_path[64], table_path[64];
 
 enum { MOST = 1 << 16, MODE = 0640 };
 
@@ -64,17 +65,28 @@ static int count_entries(const char *path)
     return n;
 }
 
+static void write_text(const char *path, const char *text)
+{
+    static bytes b;
+    b.n = strlen(strcpy(b.at, text));
+    write_whole(path, &b);
+}
+
 static void make_folder(void)
 {
-    static const bytes texts = {"good\tthe cat\nbad\tno no never\ngood\t一隻貓\nbad\tnever say no\ngood\ta mat\n", 72};
     ck_assert(mkdtemp(folder) != NULL);
     snprintf(texts_path, sizeof texts_path, "%s/texts.tsv", folder);
     snprintf(model_path, sizeof model_path, "%s/model", folder);
     snprintf(output_path, sizeof output_path, "%s/output", folder);
     snprintf(errors_path, sizeof errors_path, "%s/errors", folder);
     snprintf(checkpoint_path, sizeof checkpoint_path, "%s/checkpoint", folder);
-    ck_assert_uint_eq(strlen(texts.at), texts.n);
-    write_whole(texts_path, &texts);
+    snprintf(best_path, sizeof best_path, "%s.best", checkpoint_path);
+    snprintf(page_path, sizeof page_path, "%s/page", folder);
+    snprintf(vectors_path, sizeof vectors_path, "%s/vectors", folder);
+    snprintf(table_path, sizeof table_path, "%s/table.csv", folder);
+    write_text(texts_path, "clean\tthe cat\nbad\tno no never\nclean\t一隻貓\nbad\tnever say no\nclean\ta mat\n");
+    write_text(vectors_path, "no 1 2\ncat 3 4\n");
+    write_text(table_path, "n,text\n1,\"never \"\"no\"\"\"\n2,the cat\n");
 }
 
 static void drop_folder(void)
@@ -84,6 +96,10 @@ static void drop_folder(void)
     remove(output_path);
     remove(errors_path);
     remove(checkpoint_path);
+    remove(best_path);
+    remove(page_path);
+    remove(vectors_path);
+    remove(table_path);
     rmdir(folder);
 }
 
@@ -307,26 +323,31 @@ END_TEST
 /* ---- classify -------------------------------------------------------------------------------------------------- */
 
 typedef struct command {
-    const char *name;
-    char       *arguments[20];
+    const char *name, *words; /* @x stands for the file x */
     bool        saves;
 } command;
 
-static char train_[] = "train", eval_[] = "eval", predict_[] = "predict", model_[] = "--model", quiet_[] = "--quiet";
-static char test_[] = "--test", epochs_[] = "--epochs", one_[] = "1", buckets_[] = "--buckets", fifty_[] = "50", json_[] = "--json";
-static char classify_[] = "classify", hidden_[] = "--hidden", dim_[] = "--dim", two_[] = "2", resume_[] = "--resume";
-static char checkpoint_[] = "--checkpoint", every_[] = "--checkpoint-every";
-
 static const command commands[] = {
-    {"train", {classify_, train_, quiet_, epochs_, one_, buckets_, fifty_, dim_, one_, hidden_, one_, test_, texts_path, model_,
-               model_path, texts_path}, true},
-    {"eval", {classify_, eval_, model_, model_path, texts_path}, false},
-    {"eval --json", {classify_, eval_, json_, model_, model_path, texts_path}, false},
-    {"predict", {classify_, predict_, model_, model_path, texts_path}, false},
-    {"train --checkpoint", {classify_, train_, quiet_, epochs_, two_, buckets_, fifty_, dim_, one_, checkpoint_, checkpoint_path,
-                            every_, one_, model_, model_path, texts_path}, true},
-    {"train --resume", {classify_, train_, quiet_, epochs_, two_, buckets_, fifty_, dim_, one_, checkpoint_, checkpoint_path,
-                        resume_, model_, model_path, texts_path}, true},
+    {"train", "train --quiet --epochs 1 --buckets 50 --dim 1 --hidden 1 --test @texts.tsv --model @model @texts.tsv", true},
+    {"eval", "eval --model @model @texts.tsv", false},
+    {"eval --json", "eval --json --model @model @texts.tsv", false},
+    {"predict", "predict --model @model @texts.tsv", false},
+    {"train --checkpoint", "train --quiet --epochs 2 --buckets 50 --dim 1 --checkpoint @checkpoint --checkpoint-every 1 "
+                           "--validation 0.4 --patience 2 --model @model @texts.tsv", true},
+    {"train --resume", "train --quiet --epochs 2 --buckets 50 --dim 1 --checkpoint @checkpoint --resume "
+                       "--validation 0.4 --patience 2 --model @model @texts.tsv", true},
+    {"train --report", "train --quiet --epochs 2 --buckets 50 --vectors @vectors --hidden 1 --validation 0.4 --target-precision 0.1 "
+                       "--class-weights clean=2 --report @page --model @model @texts.tsv", true},
+    {"train --report --test", "train --quiet --epochs 1 --buckets 50 --dim 1 --positive bad --report @page --test @texts.tsv "
+                              "--model @model @texts.tsv", true},
+    {"predict --json", "predict --json --explain --words --model @model @texts.tsv", false},
+    {"predict --column", "predict --column 2 --explain --words --positive bad --threshold 0.5 --model @model @table.csv", false},
+    {"predict of tabs", "predict --column 2 --format tsv --explain --model @model @texts.tsv", false},
+    {"explain", "explain --model @model never 一隻貓", false},
+    {"explain --html", "explain --html @page --model @model never 一隻貓", false},
+    {"neighbours", "neighbours --model @model cat", false},
+    {"export-vectors", "export-vectors --model @model @page", false},
+    {"tune", "tune --trials 2 --epochs 1 --buckets 50 --format tsv @texts.tsv", false},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
@@ -342,20 +363,36 @@ static ssize_t put(void *fd, const char *from, size_t n)
     return all;
 }
 
+enum { WORDS = 30 };
+
+/* The words of a command, until the next call. */
+static int words_of(const command *c, char **words)
+{
+    static char line[300], paths[WORDS][100];
+    int         n = 0;
+    snprintf(line, sizeof line, "classify %s", c->words);
+    for (char *word = strtok(line, " "); word; word = strtok(NULL, " ")) {
+        snprintf(paths[n], sizeof *paths, "%s/%s", folder, word + 1);
+        words[n] = *word == '@' ? paths[n] : word;
+        n++;
+    }
+    words[n] = NULL;
+    return n;
+}
+
 /* Runs classify with its standard output through write, which may fail, to a file, and its errors to another. */
 static int run_main(const command *c)
 {
     const cookie_io_functions_t by_write = {.write = put};
-    int   n = 0, status, fd = open(output_path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    char *arguments[20];
+    int   n, status, fd = open(output_path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    char *words[WORDS];
     FILE *const output = stdout, *const errors = stderr;
-    memcpy(arguments, c->arguments, sizeof arguments);
-    while (arguments[n]) n++;
+    n = words_of(c, words);
     stdout = fopencookie(&fd, "w", by_write);
     stderr = fopen(errors_path, "w");
     ck_assert(fd >= 0 && stdout && stderr);
     fault_watch(true);
-    status = classify_main(n, arguments);
+    status = classify_main(n, words);
     fault_watch(false);
     fclose(stdout);
     fclose(stderr);
@@ -383,65 +420,182 @@ static void check_failed_main(const command *c, const fault *f, const bytes *mod
     ck_assert_msg(same(&now, model) || (c->saves && same(&now, &old)), "%s", text.at);
 }
 
+/* tune tells seconds, before the best. */
+static const char *timeless(const bytes *output)
+{
+    const char *best = strstr(output->at, "the best of");
+    return best ? best : output->at;
+}
+
 static void check_done_main(const command *c, const fault *f, const bytes *model, const bytes *output)
 {
     static bytes now;
     const bool ignored = f->call == FAULT_STAT || f->call == FAULT_CLOSE; /* where it would change nothing */
     ck_assert_msg(!fault_struck() || is_passing(f) || ignored || f->call == FAULT_MEMORY, "%s: %s", c->name, fault_names[f->call]);
     read_whole(output_path, &now);
-    ck_assert_str_eq(now.at, output->at);
+    ck_assert_str_eq(timeless(&now), timeless(output));
     read_whole(model_path, &now);
     ck_assert(same(&now, model));
 }
 
-static const command *const checkpointing = &commands[4], *const resuming = &commands[5];
-static bytes checkpoint; /* of a training that has ended: to go on is to save */
+static const command *const checkpointing = &commands[4], *const resuming = &commands[5], *const tuning = &commands[15];
+static bytes checkpoint, best; /* of a training that has ended: to go on is to save */
 
-/* A checkpoint, if there is one, is whole. */
-static void drop_checkpoint(void)
+/* A model, if there is one, is whole. */
+static void drop_model(const char *path)
 {
-    if (access(checkpoint_path, F_OK)) return;
-    tn_file *file = tn_file_open(checkpoint_path, &err);
+    if (access(path, F_OK)) return;
+    tn_file *file = tn_file_open(path, &err);
     ck_no_error();
     tn_file_close(file);
-    remove(checkpoint_path);
+    remove(path);
 }
 
-static bool run_faulty_main(const command *c, const fault *f, long n, const bytes *model, const bytes *output)
+/* A page, if there is one, is whole; without a failure there is one. */
+static void drop_page(const bytes *page, bool failed)
 {
-    write_whole(model_path, c->saves ? &old : model);
+    static bytes now;
+    if (access(page_path, F_OK)) {
+        ck_assert(failed || !page->n);
+        return;
+    }
+    read_whole(page_path, &now);
+    ck_assert(same(&now, page));
+    remove(page_path);
+}
+
+/* What a command makes: model, output, page. */
+typedef struct made {
+    bytes model, output, page;
+} made;
+
+static bool run_faulty_main(const command *c, const fault *f, long n, const made *want)
+{
+    write_whole(model_path, c->saves ? &old : &want->model);
     const int  entries = count_entries(folder), descriptors = count_entries("/proc/self/fd");
     const long blocks = fault_blocks();
     fault_set(f->call, n, f->error, f->on);
-    if (c == resuming) write_whole(checkpoint_path, &checkpoint);
+    if (c == resuming) write_whole(checkpoint_path, &checkpoint), write_whole(best_path, &best);
     const int status = run_main(c);
-    drop_checkpoint();
+    drop_model(checkpoint_path);
+    drop_model(best_path);
+    drop_page(&want->page, status);
     ck_assert_int_eq(count_entries(folder), entries);
     ck_assert_int_eq(count_entries("/proc/self/fd"), descriptors);
     ck_assert_int_eq(fault_blocks(), blocks);
     ck_assert(status == 0 || status == 1);
-    if (status) check_failed_main(c, f, model);
-    else check_done_main(c, f, model, output);
+    if (status) check_failed_main(c, f, &want->model);
+    else check_done_main(c, f, &want->model, &want->output);
     return fault_struck();
+}
+
+/* Runs all that a command needs, and the command. */
+static void make(const command *c, made *want)
+{
+    ck_assert_int_eq(run_main(checkpointing), 0);
+    read_whole(checkpoint_path, &checkpoint);
+    read_whole(best_path, &best);
+    if (c != resuming) drop_model(checkpoint_path), drop_model(best_path);
+    if (!c->saves) ck_assert_int_eq(run_main(&commands[0]), 0);
+    ck_assert_int_eq(run_main(c), 0);
+    read_whole(model_path, &want->model);
+    read_whole(output_path, &want->output);
+    if (!access(page_path, F_OK)) read_whole(page_path, &want->page);
+    remove(page_path);
+    drop_model(checkpoint_path);
+    drop_model(best_path);
+}
+
+/* Does it make such calls? What writes a page through stdio makes none of its own. */
+static bool calls(const command *c, fault_call call, const made *want)
+{
+    if (call == FAULT_WRITE) return c->saves || want->output.n;
+    return c->saves || (call != FAULT_FSYNC && call != FAULT_RENAME && call != FAULT_CHMOD);
 }
 
 START_TEST(a_file_of_classify)
 {
-    static bytes   model, output;
+    static made    want;
     const command *c = &commands[_i / FAULTS];
     const fault   *f = &faults[_i % FAULTS];
     long           n = 1;
     tn_set_threads(1);
-    ck_assert_int_eq(run_main(checkpointing), 0);
-    read_whole(checkpoint_path, &checkpoint);
-    if (c != resuming) drop_checkpoint();
-    if (!c->saves) ck_assert_int_eq(run_main(&commands[0]), 0);
-    ck_assert_int_eq(run_main(c), 0);
-    read_whole(model_path, &model);
-    read_whole(output_path, &output);
-    drop_checkpoint();
-    while (run_faulty_main(c, f, n, &model, &output)) n++;
-    ck_assert_int_gt(n, !c->saves && (f->call == FAULT_FSYNC || f->call == FAULT_RENAME || f->call == FAULT_CHMOD) ? 0 : 1);
+    make(c, &want);
+    while (run_faulty_main(c, f, n, &want)) n++;
+    ck_assert(n > 1 || !calls(c, f->call, &want));
+}
+END_TEST
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int number)
+{
+    (void)number;
+    signals++;
+}
+
+static void have_signal(int number, fault_call call, long n)
+{
+    signal(number, count_signal);
+    signals = 0;
+    fault_set(call, n, FAULT_SIGNAL - number, false);
+}
+
+/* SIGTERM at the n-th request for memory: it says how to go on, kills itself at the end, and goes on to the same model. */
+START_TEST(a_training_that_is_stopped)
+{
+    static made   want;
+    static bytes  text;
+    const command go_on = {"train --resume", "train --quiet --epochs 2 --buckets 50 --dim 1 --checkpoint @checkpoint --checkpoint-every 1 "
+                                             "--validation 0.4 --patience 2 --resume --model @model @texts.tsv", true};
+    bool          struck = true;
+    int           stops = 0;
+    make(checkpointing, &want);
+    for (long n = 1; struck; n++) {
+        write_whole(model_path, &old);
+        have_signal(SIGTERM, FAULT_MEMORY, n);
+        run_main(checkpointing);
+        struck = fault_struck();
+        read_whole(errors_path, &text);
+        if (text.n) {
+            ck_assert_int_eq(signals, 1);
+            ck_assert_msg(strstr(text.at, ": the same command with --resume goes on from ") && strstr(text.at, checkpoint_path), "%s", text.at);
+            read_whole(model_path, &text);
+            ck_assert(same(&text, &old));
+            fault_set(FAULT_CALLS, 0, 0, false);
+            ck_assert_int_eq(run_main(&go_on), 0);
+            stops++;
+        }
+        read_whole(model_path, &text);
+        ck_assert(same(&text, &want.model));
+        drop_model(checkpoint_path);
+        drop_model(best_path);
+    }
+    ck_assert_int_gt(stops, 20);
+}
+END_TEST
+
+/* The time of tune is over, or a signal stops it, wherever it is: what is known until then is told. */
+START_TEST(a_search_that_ends)
+{
+    static bytes text, told;
+    const int    number = _i ? SIGTERM : SIGALRM;
+    int          none = 0, one = 0, two = 0, status;
+    bool         struck = true;
+    for (long n = 1; struck; n++) {
+        have_signal(number, FAULT_MEMORY, n);
+        status = run_main(tuning);
+        struck = fault_struck();
+        read_whole(output_path, &text);
+        read_whole(errors_path, &told);
+        ck_assert_int_eq(status, told.n ? 2 : 0);
+        ck_assert_int_eq(told.n > 0, number == SIGALRM && !strstr(text.at, "the best of"));
+        ck_assert(!told.n || strstr(told.at, "--budget: the time was over before one training was: a longer one, please"));
+        none += !strstr(text.at, "the best of");
+        one += strstr(text.at, "the best of 1") != NULL;
+        two += strstr(text.at, "the best of 2") != NULL;
+    }
+    ck_assert(none > 20 && one > 20 && two > 0);
 }
 END_TEST
 
@@ -455,6 +609,8 @@ int main(void)
     tcase_add_loop_test(c, a_file_of_the_library, 0, JOBS * FAULTS);
     tcase_add_test(c, a_new_file_that_cannot_be_removed);
     tcase_add_loop_test(c, a_file_of_classify, 0, COMMANDS * FAULTS);
+    tcase_add_test(c, a_training_that_is_stopped);
+    tcase_add_loop_test(c, a_search_that_ends, 0, 2);
     suite_add_tcase(s, c);
     return run_suite(s);
 }

@@ -27,15 +27,16 @@ static bool name_temp(text_output *o)
 
 static bool open_temp(text_output *o, mode_t mode)
 {
-    int fd = name_temp(o) ? open(o->temp.s, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode) : -1;
+    int fd;
 
-    if (fd >= 0) o->to = fdopen(fd, "w");
+    if (!name_temp(o)) return false;
+    do fd = open(o->temp.s, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+    while (fd < 0 && errno == EINTR);
+    if (fd < 0) return fail(o);
+    o->to = fdopen(fd, "w");
     if (o->to) return true;
     fail(o);
-    if (fd >= 0) {
-        close(fd);
-        unlink(o->temp.s);
-    }
+    close(fd);
     return false;
 }
 
@@ -66,10 +67,19 @@ bool text_output_open(text_output *o, const char *path, tn_error *err)
     return false;
 }
 
+static bool is_on_disk(FILE *file)
+{
+    int status;
+
+    do status = fsync(fileno(file));
+    while (status && errno == EINTR);
+    return !status;
+}
+
 /* The stream's bytes are with the system, those of a file on the disk. */
 static void flush(text_output *o)
 {
-    if (fflush(o->to) || ferror(o->to) || (o->temp.n && fsync(fileno(o->to)))) fail(o);
+    if (fflush(o->to) || ferror(o->to) || (o->temp.n && !is_on_disk(o->to))) fail(o);
     if (o->path && fclose(o->to)) fail(o);
 }
 
