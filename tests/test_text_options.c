@@ -1,4 +1,8 @@
 /* test_text_options.c: the command line of classify, and its progress lines. */
+#define _XOPEN_SOURCE 700 /* posix_openpt */
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "tests.h"
 
 #include "examples/text/options.h"
@@ -57,6 +61,7 @@ START_TEST(all_options)
     ck_assert_str_eq(o.positive, "b");
     ck_assert(parse("train x --validation v.tsv --target-precision 0.95", &o) && o.held_out == 0 && o.precision == 0.95);
     ck_assert_str_eq(o.validation, "v.tsv");
+    ck_assert(parse("train x --validation 0.2x", &o) && o.held_out == 0 && strcmp(o.validation, "0.2x") == 0);
     ck_assert(parse("train x --target-precision 0.95", &o) && o.held_out == 0.1);
     ck_assert(parse("train x --report r", &o) && o.held_out == 0.1 && strcmp(o.report, "r") == 0);
     ck_assert(parse("train x --report r --test t", &o) && o.held_out == 0);
@@ -162,6 +167,9 @@ static const char *const wrong[][2] = {
     {"tune x --budget 99999999999999999999", "--budget 99999999999999999999: it must be seconds, as 90 or 90s, or 5m, or 1h"},
     {"tune x --trials 0", "--trials 0: it must be a whole number from 1 to 1000000"},
     {"tune x --trials 3 --budget 5", "--trials instead of --budget, or --budget instead of --trials: not both"},
+    {"tune x --validation v", "tune holds texts out by itself: leave --validation and --patience out"},
+    {"tune x --validation 0.2", "tune holds texts out by itself: leave --validation and --patience out"},
+    {"tune x --patience 2", "tune holds texts out by itself: leave --validation and --patience out"},
     {"tune x --checkpoint c", "--checkpoint is an option of classify train"},
     {"train x --trials 3", "--trials is an option of classify tune"},
     {"completion", "completion: for which shell? classify completion bash, or zsh"},
@@ -223,6 +231,13 @@ START_TEST(as_words)
     ck_assert_str_eq(b.s, " --dim 8");
     ck_assert(text_options_set(&o, "--batch", "64", &err) && o.lr == 0.10000000000000002);
     ck_assert(parse("tune x", &o) && text_options_set(&o, "--batch", "64", &err) && o.lr == 64 * 0.03);
+    b.n = 0;
+    ck_assert(parse("tune x --utf8 error", &o) && text_options_words(&o, NULL, &b, &err));
+    ck_assert_str_eq(b.s, " --utf8 error");
+    b.n = 0;
+    text_options_quote("", &b, &err);
+    text_options_quote("x y", &b, &err);
+    ck_assert_str_eq(b.s, "'''x y'");
     ck_no_error();
     ck_assert(!text_options_set(&o, "--dim", "x", &err));
     ck_error(TN_EUSAGE, "--dim x: it must be a whole number from 1 to 65536");
@@ -303,6 +318,8 @@ START_TEST(help)
 }
 END_TEST
 
+#define LONG "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
 START_TEST(nearest_word)
 {
     static const char *const words[] = {"apple", "pear", "plum"};
@@ -310,7 +327,8 @@ START_TEST(nearest_word)
     ck_assert_str_eq(text_nearest("aple", 3, words), "apple");
     ck_assert_str_eq(text_nearest("pler", 3, words), "pear");
     ck_assert_ptr_null(text_nearest("banana", 3, words));
-    ck_assert_ptr_null(text_nearest("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 3, words));
+    ck_assert_ptr_null(text_nearest(LONG, 3, words));
+    ck_assert_ptr_null(text_nearest("a", 1, (const char *[]){LONG}));
 }
 END_TEST
 
@@ -344,6 +362,52 @@ START_TEST(progress_lines)
 }
 END_TEST
 
+/* What was written to a terminal since the last call. */
+static const char *seen_on(int terminal)
+{
+    static char text[1000];
+    ssize_t     n = read(terminal, text, sizeof text - 1);
+
+    ck_assert_int_gt(n, 0);
+    text[n] = 0;
+    return text;
+}
+
+/* The bar is drawn again and again in its line, with what is left by the rate until now. */
+START_TEST(progress_on_a_terminal)
+{
+    int           terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    FILE         *f;
+    text_progress p;
+
+    ck_assert(terminal >= 0 && !grantpt(terminal) && !unlockpt(terminal));
+    f = fopen(ptsname(terminal), "w");
+    ck_assert_ptr_nonnull(f);
+    text_progress_begin(&p, f, 2, 4000000);
+    p.started -= 1000;
+    text_progress_step(&p, 4, 1000000, 0.5, 3);
+    ck_assert_ptr_nonnull(strstr(seen_on(terminal), "\repoch 1/2 [######..................] loss 0.5000  0.00 M tokens/s  50:0"));
+    p.started -= 100000;
+    text_progress_step(&p, 4, 1000000, 1.5, 3);
+    ck_assert_ptr_nonnull(strstr(seen_on(terminal), "\repoch 1/2 [############............] loss 1.0000  0.00 M tokens/s  28:0"));
+    p.shown += 1000; /* just now */
+    text_progress_step(&p, 2, 1000000, 1, 0);
+    text_progress_epoch(&p);
+    fflush(f);
+    ck_assert_int_eq(strncmp(seen_on(terminal), "\r\033[Kepoch 1/2  loss 1.0000  accuracy 0.6000  0.00 M tokens/s\r\n", 60), 0);
+    text_progress_end(&p);
+    fflush(f);
+    ck_assert_str_eq(seen_on(terminal), "\r\033[K");
+    text_progress_begin(&p, f, 1, 0); /* nothing to do, and a clock that stands */
+    p.started += 1e6;
+    p.shown = -1e9;
+    text_progress_step(&p, 0, 0, 0, 0);
+    ck_assert_ptr_nonnull(strstr(seen_on(terminal), "\repoch 1/1 [########################] loss 0.0000  0.00 M tokens/s  0:00 left \033[K"));
+    fclose(f);
+    close(terminal);
+}
+END_TEST
+
 static void add(TCase *c)
 {
     tcase_add_test(c, defaults);
@@ -356,6 +420,7 @@ static void add(TCase *c)
     tcase_add_test(c, help);
     tcase_add_test(c, nearest_word);
     tcase_add_test(c, progress_lines);
+    tcase_add_test(c, progress_on_a_terminal);
 }
 
 int main(void)

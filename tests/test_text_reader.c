@@ -55,6 +55,11 @@ static const struct row {
     {TEXT_AUTO, ".csv", "\xEF\xBB\xBF\"label\",\"text\"\r\n\"a\",\"\"\r\n\"b\",\"x\"", "[a|]2[b|x]3"},
     {TEXT_AUTO, ".csv", "text,label\n\"\"\"\",a\n", "[a|\"]2"},
     {TEXT_AUTO, ".csv", "text,label\nin \"the\" middle,a\n", "[a|in \"the\" middle]2"},
+    {TEXT_TSV, "", "a\tx\n \t ", "[a|x]1"},
+    {TEXT_CSV, "", "text,label,Text,label\r\na,b,c,d", "[b|a]2"},
+    {TEXT_CSV, "", "label,text\na,x\r", "[a|x]2"},
+    {TEXT_CSV, "", "label,text\na,\"x\"\r", "[a|x]2"},
+    {TEXT_CSV, "", "text,label\nx\r,a\r\n\ry,b", "[a|x\r]2[b|\ry]3"},
 };
 
 START_TEST(good_files)
@@ -86,6 +91,8 @@ static const struct bad {
     {TEXT_CSV, "text,label\nx,\n", "%s:2: column 2: an empty label"},
     {TEXT_CSV, "text,label\nx,a\n\n\"x\ny,a\n", "%s:4: column 1: the quote that begins here never ends"},
     {TEXT_CSV, "text,label\n\"x\"y,a\n",
+     "%s:2: column 1: text after the closing quote (a quote inside a field is written twice)"},
+    {TEXT_CSV, "text,label\n\"x\"\ry,a\n",
      "%s:2: column 1: text after the closing quote (a quote inside a field is written twice)"},
     {TEXT_CSV, "text,label\nx,\"a\nb\"\n", "%s:2: the label has a control character"},
     {TEXT_CSV, "text,\"label", "%s:1: column 2: the quote that begins here never ends"},
@@ -138,6 +145,9 @@ START_TEST(files_that_cannot_be_read)
     ck_error(TN_EIO, "cannot open \"/nosuch/file\": No such file or directory");
     ck_assert(!text_reader_open(&r, "/tmp", (text_reader_options){0}, &err));
     ck_error(TN_EIO, "cannot read \"/tmp\": Is a directory");
+    ck_assert(!text_reader_parse(&r, (text_span){"", SIZE_MAX}, "f", (text_reader_options){0}, &err));
+    ck_assert_int_eq(err.code, TN_EMEMORY);
+    tn_error_clear(&err);
     ck_assert(!text_lines_open(&l, "/nosuch/file", &err));
     ck_error(TN_EIO, "cannot open \"/nosuch/file\": No such file or directory");
 }

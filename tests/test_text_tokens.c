@@ -35,9 +35,10 @@ static const struct row {
     {TEXT_MIXED, "操場，很大。", "操|場|,|很|大|。|"},
     {TEXT_MIXED, "ＦＵＣＫ　ｙｏｕ１２３！", "fuck|you123|!|"},
     {TEXT_MIXED, "ÀÉÎÕÜ ÿŸ Ŝtrange ŹŻ", "àéîõü|ÿÿ|ŝtrange|źż|"},
-    {TEXT_MIXED, "ΑΒΓ ΆΈΌΏ λόγος", "αβγ|άέόώ|λόγοσ|"},
-    {TEXT_MIXED, "ПРИВЕТ Ёж Ѣ", "привет|ёж|ѣ|"},
-    {TEXT_MIXED, "Ấ Ẕ ẞ", "ấ|ẕ|ẞ|"},
+    {TEXT_MIXED, "ĀĹĽň ĸŉſ İı ƀǅ", "āĺľň|ĸŉſ|İı|ƀǅ|"},
+    {TEXT_MIXED, "ΑΒΓ ΆΈΉΊΌΎΏ λόγος ΪΫ ΐ΅", "αβγ|άέήίόύώ|λόγοσ|ϊϋ|ΐ΅|"},
+    {TEXT_MIXED, "ПРИВЕТ Ёж Ѣ Ґґ Ӑ Ӏ Ҁҁ҂Ҋҿ ЀЏ яѐџ", "привет|ёж|ѣ|ґґ|ӑ|Ӏ|ҁҁ҂ҋҿ|ѐџ|яѐџ|"},
+    {TEXT_MIXED, "Ấ Ẕ ẞ Ạỿ", "ấ|ẕ|ẞ|ạỿ|"},
     {TEXT_MIXED, "カタカナ ｶﾅ 한국", "カ|タ|カ|ナ|ｶ|ﾅ|한|국|"},
     {TEXT_MIXED, "good😀😀bad", "good|😀|😀|bad|"},
     {TEXT_MIXED, "a\xE2\x80\x8B" "b\xEF\xBB\xBF" "c\xC2\xAD" "d", "abcd|"},
@@ -48,6 +49,11 @@ static const struct row {
     {TEXT_MIXED, "𠀀𠀁", "𠀀|𠀁|"},
     {TEXT_MIXED, "a&amp;b &#8220;c&#8221; d&apos;s &#233;t&#201;", "a|b|“|c|”|ds|été|"},
     {TEXT_MIXED, "&#xe9; &#55296; &#0; &#1114112; &#12 &; &amp", "xe9|55296|0|1114112|12|amp|"},
+    {TEXT_MIXED, "&#123456789; &#57344; &#55295; &#57343; &#1114111; a &#1234", "123456789|\xEE\x80\x80|\xED\x9F\xBF|57343|\xF4\x8F\xBF\xBF|a|1234|"},
+    {TEXT_MIXED, "a &#1", "a|1|"},
+    {TEXT_MIXED, "http://a.bc", "/|"},
+    {TEXT_MIXED, "http://a.b\x7Fx http:// https://", "/|x|/|/|"},
+    {TEXT_CHAR, "a\x7F" "b", "a| |b|"},
     {TEXT_MIXED, "@some_body: RT @Other1 x@others @ss &#8220;@more", "@|rt|@|x|others|ss|“|@|"},
     {TEXT_MIXED, "http://t.co/Ab1 (https://x.org/a?b=1) https:/ 看http://a.b/c看", "/|/|https|看|/|看|"},
     {TEXT_CHAR, "@some http://a", "@|s|o|m|e| |h|t|t|p|:|/|/|a|"},
@@ -59,6 +65,15 @@ static const struct row {
 START_TEST(tokens)
 {
     ck_assert_str_eq(tokens_of(rows[_i].kind, text_span_of(rows[_i].text)), rows[_i].tokens);
+}
+END_TEST
+
+START_TEST(what_is_a_word)
+{
+    static const char *const good[] = {"a", "7", "你", "é", "&#233;"}, *const none[] = {"", "!", "'", "。", " ", "😀"};
+
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) ck_assert_msg(text_is_word(text_span_of(good[i])), "%s", good[i]);
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) ck_assert_msg(!text_is_word(text_span_of(none[i])), "%s", none[i]);
 }
 END_TEST
 
@@ -122,6 +137,23 @@ START_TEST(numbers_by_first_come)
 }
 END_TEST
 
+/* Of labels only the first ones count. */
+START_TEST(names)
+{
+    text_vocabulary v = {0};
+    text_buffer     list = {0};
+
+    for (int i = 0; i < 3; i++) text_vocabulary_add(&v, token((const char *[]){"a", "b", "c"}[i]), &err);
+    ck_assert_int_eq(text_vocabulary_find_name(&v, 2, text_span_of("b")), 1);
+    ck_assert_int_eq(text_vocabulary_find_name(&v, 2, text_span_of("c")), -1);
+    ck_assert_int_eq(text_vocabulary_find_name(&v, 3, text_span_of("d")), -1);
+    text_vocabulary_list(&v, 2, &list, &err);
+    ck_assert_str_eq(list.s, "a, b");
+    text_buffer_free(&list);
+    text_vocabulary_free(&v);
+}
+END_TEST
+
 START_TEST(the_same_hash_is_not_the_same_token)
 {
     text_vocabulary v = {0};
@@ -159,12 +191,16 @@ START_TEST(pruned_and_sorted_by_count)
 }
 END_TEST
 
+#define SIXTY "123456789.123456789.123456789.123456789.123456789.123456789."
+#define SEVENTY SIXTY "123456789."
+
 START_TEST(bad_lists_of_tokens)
 {
     static const char *const bad[][2] = {{"a\nb\na\n", "\"a\" stands twice, again in line 3"},
                                          {"a\n\nb\n", "line 2 is empty"},
-                                         {"a\nb", "line 2 has no end"}};
-    for (size_t i = 0; i < 3; i++) {
+                                         {"a\nb", "line 2 has no end"},
+                                         {SEVENTY "\n" SEVENTY "\n", "\"" SIXTY "\" stands twice, again in line 2"}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         text_vocabulary v = {0};
         ck_assert(!text_vocabulary_read(&v, bad[i][0], &err));
         ck_error(TN_EFORMAT, bad[i][1]);
@@ -255,10 +291,12 @@ END_TEST
 static void add(TCase *c)
 {
     tcase_add_loop_test(c, tokens, 0, sizeof rows / sizeof *rows);
+    tcase_add_test(c, what_is_a_word);
     tcase_add_test(c, what_never_changes_a_text);
     tcase_add_test(c, the_hash_is_the_same_everywhere);
     tcase_add_test(c, names_of_kinds);
     tcase_add_test(c, numbers_by_first_come);
+    tcase_add_test(c, names);
     tcase_add_test(c, the_same_hash_is_not_the_same_token);
     tcase_add_test(c, pruned_and_sorted_by_count);
     tcase_add_test(c, bad_lists_of_tokens);

@@ -17,69 +17,71 @@ const tn_real *text_answers_find(text_program *p, tn_tape *t, const text_data *d
     return probability ? probability->data : NULL;
 }
 
-bool text_add_probability(text_buffer *to, double probability, tn_error *err)
+void text_add_probability(text_buffer *to, double probability, tn_error *err)
 {
     int  parts = (int)(probability * 10000 + 0.5);
     char number[] = {(char)('0' + parts / 10000),     '.', (char)('0' + parts / 1000 % 10), (char)('0' + parts / 100 % 10),
                      (char)('0' + parts / 10 % 10), (char)('0' + parts % 10)};
 
-    return text_buffer_add(to, number, sizeof number, err);
+    text_buffer_add(to, number, sizeof number, err);
 }
 
-bool text_add_shares(text_buffer *to, const text_shares *s, tn_error *err)
+void text_add_shares(text_buffer *to, const text_shares *s, tn_error *err)
 {
-    bool ok = true;
-
-    for (int64_t i = 0; ok && i < s->n && i < TEXT_SHOWN; i++) {
-        text_span token = text_shares_token(s, i);
-        ok = text_buffer_add(to, " ", i > 0, err) && text_buffer_add(to, token.s, token.n, err) &&
-             text_buffer_print(to, err, ":%+.4f", s->of[i].share);
+    for (int64_t i = 0; i < s->n && i < TEXT_SHOWN; i++) {
+        text_buffer_add(to, " ", i > 0, err);
+        text_add(to, text_shares_token(s, i), err);
+        text_buffer_print(to, err, ":%+.4f", s->of[i].share);
     }
-    return ok;
 }
 
 bool text_answer_add(const text_program *p, const text_answer *a, text_buffer *to)
 {
-    text_span name = text_vocabulary_at(&p->text.labels, a->label);
-
-    return text_buffer_add(to, name.s, name.n, p->err) && text_buffer_add(to, "\t", 1, p->err) &&
-           text_add_probability(to, (double)a->probability[a->label], p->err) && text_buffer_add(to, "\t", 1, p->err) &&
-           text_buffer_add(to, a->text.s, a->text.n, p->err) &&
-           (!a->shares || (text_buffer_add(to, "\t", 1, p->err) && text_add_shares(to, a->shares, p->err))) &&
-           text_buffer_add(to, "\n", 1, p->err);
+    text_add(to, text_vocabulary_at(&p->text.labels, a->label), p->err);
+    text_buffer_add(to, "\t", 1, p->err);
+    text_add_probability(to, (double)a->probability[a->label], p->err);
+    text_buffer_add(to, "\t", 1, p->err);
+    text_add(to, a->text, p->err);
+    if (a->shares) {
+        text_buffer_add(to, "\t", 1, p->err);
+        text_add_shares(to, a->shares, p->err);
+    }
+    text_buffer_add(to, "\n", 1, p->err);
+    return !p->err->code;
 }
 
-static bool add_probabilities(const text_program *p, const text_answer *a, text_buffer *to)
+static void add_probabilities(const text_program *p, const text_answer *a, text_buffer *to)
 {
-    bool ok = true;
-
-    for (int32_t i = 0; ok && i < p->text.classes; i++)
-        ok = text_buffer_print(to, p->err, i ? ", " : "{") &&
-             text_add_json(to, text_vocabulary_at(&p->text.labels, i), p->err) &&
-             text_buffer_print(to, p->err, ": %.6f", (double)a->probability[i]);
-    return ok && text_buffer_print(to, p->err, "}");
+    for (int32_t i = 0; i < p->text.classes; i++) {
+        text_buffer_print(to, p->err, i ? ", " : "{");
+        text_add_json(to, text_vocabulary_at(&p->text.labels, i), p->err);
+        text_buffer_print(to, p->err, ": %.6f", (double)a->probability[i]);
+    }
+    text_buffer_print(to, p->err, "}");
 }
 
-static bool add_explanation(const text_program *p, const text_shares *s, text_buffer *to)
+static void add_explanation(const text_program *p, const text_shares *s, text_buffer *to)
 {
-    bool ok = text_buffer_print(to, p->err, ", \"explain\": {\"against\": ") &&
-              text_add_json(to, text_vocabulary_at(&p->text.labels, s->rival), p->err) &&
-              text_buffer_print(to, p->err, ", \"rest\": %.6f, \"tokens\": [", s->rest);
-
-    for (int64_t i = 0; ok && i < s->n; i++)
-        ok = text_buffer_print(to, p->err, i ? ", {\"token\": " : "{\"token\": ") &&
-             text_add_json(to, text_shares_token(s, i), p->err) &&
-             text_buffer_print(to, p->err, ", \"share\": %.6f}", s->of[i].share);
-    return ok && text_buffer_print(to, p->err, "]}");
+    text_buffer_print(to, p->err, ", \"explain\": {\"against\": ");
+    text_add_json(to, text_vocabulary_at(&p->text.labels, s->rival), p->err);
+    text_buffer_print(to, p->err, ", \"rest\": %.6f, \"tokens\": [", s->rest);
+    for (int64_t i = 0; i < s->n; i++) {
+        text_buffer_print(to, p->err, i ? ", {\"token\": " : "{\"token\": ");
+        text_add_json(to, text_shares_token(s, i), p->err);
+        text_buffer_print(to, p->err, ", \"share\": %.6f}", s->of[i].share);
+    }
+    text_buffer_print(to, p->err, "]}");
 }
 
 bool text_answer_add_json(const text_program *p, const text_answer *a, text_buffer *to)
 {
-    return text_buffer_print(to, p->err, "{\"label\": ") &&
-           text_add_json(to, text_vocabulary_at(&p->text.labels, a->label), p->err) &&
-           text_buffer_print(to, p->err, ", \"probability\": %.6f, \"probabilities\": ",
-                             (double)a->probability[a->label]) &&
-           add_probabilities(p, a, to) && text_buffer_print(to, p->err, ", \"text\": ") &&
-           text_add_json(to, a->text, p->err) && (!a->shares || add_explanation(p, a->shares, to)) &&
-           text_buffer_print(to, p->err, "}\n");
+    text_buffer_print(to, p->err, "{\"label\": ");
+    text_add_json(to, text_vocabulary_at(&p->text.labels, a->label), p->err);
+    text_buffer_print(to, p->err, ", \"probability\": %.6f, \"probabilities\": ", (double)a->probability[a->label]);
+    add_probabilities(p, a, to);
+    text_buffer_print(to, p->err, ", \"text\": ");
+    text_add_json(to, a->text, p->err);
+    if (a->shares) add_explanation(p, a->shares, to);
+    text_buffer_print(to, p->err, "}\n");
+    return !p->err->code;
 }

@@ -25,7 +25,7 @@ bool text_answer_add(const text_program *p, const text_answer *a, text_buffer *t
 bool text_answer_add_json(const text_program *p, const text_answer *a, text_buffer *to);
 
 /* Its parts: 0.1234, and token:share token:share ... */
-bool text_add_probability(text_buffer *to, double probability, tn_error *err);
-bool text_add_shares(text_buffer *to, const text_shares *s, tn_error *err);
+void text_add_probability(text_buffer *to, double probability, tn_error *err);
+void text_add_shares(text_buffer *to, const text_shares *s, tn_error *err);
 
 #endif

@@ -60,5 +60,5 @@ bool text_best_load(text_best *b, text_checkpoint *c, tn_params *ps)
 
 bool text_best_restore(const text_best *b, tn_params *ps)
 {
-    return !b->params || tn_params_restore(ps, b->params);
+    return tn_params_restore(ps, b->params);
 }

@@ -24,7 +24,7 @@ bool text_best_is_final(const text_best *b, int64_t epoch);
  * steps lead there again. Changes ps. Errors: those of tn_load; usage: it is of another training. */
 bool text_best_load(text_best *b, text_checkpoint *c, tn_params *ps);
 
-/* Brings ps to the best epoch. */
+/* Brings ps to the best epoch, of which there is one. */
 bool text_best_restore(const text_best *b, tn_params *ps);
 
 #endif

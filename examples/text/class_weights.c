@@ -29,15 +29,15 @@ static bool read_weight(const char *how, text_span item, tn_real *to, tn_error *
     return true;
 }
 
-static bool unknown(const char *how, text_span name, const text_vocabulary *labels, int32_t classes, tn_error *err)
+static bool fail_labels(const char *how, text_span name, const text_vocabulary *labels, int32_t classes, tn_error *err)
 {
     text_buffer list = {0};
-    bool        ok = text_vocabulary_list(labels, classes, &list, err);
 
-    if (ok && name.s)
+    text_vocabulary_list(labels, classes, &list, err);
+    if (name.s)
         tn_fail(err, TN_EUSAGE, "--class-weights %.200s: there is no label \"%.*s\"; there are %s", how, (int)name.n, name.s,
                 list.s);
-    else if (ok)
+    else
         tn_fail(err, TN_EUSAGE, "--class-weights %.200s: one weight for each label, please: %s", how, list.s);
     text_buffer_free(&list);
     return false;
@@ -54,9 +54,9 @@ static bool read_item(const char *how, text_span item, int32_t k, const text_voc
     if (name) {
         text_span found = {item.s, name - 1};
         label = text_vocabulary_find_name(labels, classes, found);
-        if (label < 0) return unknown(how, found, labels, classes, err);
+        if (label < 0) return fail_labels(how, found, labels, classes, err);
     }
-    if (label >= classes) return unknown(how, (text_span){0}, labels, classes, err);
+    if (label >= classes) return fail_labels(how, (text_span){0}, labels, classes, err);
     return read_weight(how, (text_span){item.s + name, item.n - name}, &weights[label], err);
 }
 
@@ -70,7 +70,7 @@ static bool read_all(const char *how, const text_vocabulary *labels, int32_t cla
         if (!read_item(how, (text_span){s, n}, k, labels, classes, weights, err)) return false;
         s = s[n] ? s + n + 1 : NULL;
     }
-    return k == classes || strchr(how, '=') || unknown(how, (text_span){0}, labels, classes, err);
+    return k == classes || strchr(how, '=') || fail_labels(how, (text_span){0}, labels, classes, err);
 }
 
 bool text_class_weights(const char *how, const text_vocabulary *labels, int32_t classes, const text_data *data,

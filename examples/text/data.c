@@ -42,7 +42,7 @@ bool text_corpus_read(text_corpus *c, int n, char *const *paths, text_reader_opt
     if (!c->readers) return tn_fail(err, TN_EMEMORY, "out of memory: no room for %d files", n);
     for (int i = 0; i < n; i++)
         if (!read_one(c, paths[i], options, names, err)) return false;
-    return c->n ? true : tn_fail(err, TN_EFORMAT, "%s: there is no text in it", n ? paths[0] : "no file");
+    return c->n || tn_fail(err, TN_EFORMAT, "%s: there is no text in it", n ? paths[0] : "no file");
 }
 
 void text_corpus_free(text_corpus *c)
@@ -64,7 +64,7 @@ static int by_name(const void *left, const void *right)
     const ranked *a = left, *b = right;
     int           order = memcmp(a->name.s, b->name.s, a->name.n < b->name.n ? a->name.n : b->name.n);
 
-    return order ? order : a->name.n < b->name.n ? -1 : a->name.n > b->name.n;
+    return order ? order : (a->name.n > b->name.n) - (a->name.n < b->name.n);
 }
 
 /* Sorts the names; number[i] becomes the new number of label i. rank and number have room for all. */

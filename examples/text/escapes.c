@@ -25,7 +25,7 @@ static const char *in_html(unsigned char c, char room[8])
 }
 
 /* Runs that stand for themselves are added as a whole. */
-static bool add(text_buffer *to, text_span text, const char *(*escape)(unsigned char, char *), tn_error *err)
+static void add(text_buffer *to, text_span text, const char *(*escape)(unsigned char, char *), tn_error *err)
 {
     char        room[8];
     const char *instead;
@@ -33,19 +33,21 @@ static bool add(text_buffer *to, text_span text, const char *(*escape)(unsigned 
 
     for (size_t i = 0; i < text.n; i++) {
         if (!(instead = escape((unsigned char)text.s[i], room))) continue;
-        if (!text_buffer_add(to, text.s + from, i - from, err) || !text_buffer_add(to, instead, strlen(instead), err))
-            return false;
+        text_buffer_add(to, text.s + from, i - from, err);
+        text_add(to, text_span_of(instead), err);
         from = i + 1;
     }
-    return text_buffer_add(to, text.s + from, text.n - from, err);
+    text_buffer_add(to, text.s + from, text.n - from, err);
 }
 
-bool text_add_json(text_buffer *to, text_span text, tn_error *err)
+void text_add_json(text_buffer *to, text_span text, tn_error *err)
 {
-    return text_buffer_add(to, "\"", 1, err) && add(to, text, in_json, err) && text_buffer_add(to, "\"", 1, err);
+    text_buffer_add(to, "\"", 1, err);
+    add(to, text, in_json, err);
+    text_buffer_add(to, "\"", 1, err);
 }
 
-bool text_add_html(text_buffer *to, text_span text, tn_error *err)
+void text_add_html(text_buffer *to, text_span text, tn_error *err)
 {
-    return add(to, text, in_html, err);
+    add(to, text, in_html, err);
 }

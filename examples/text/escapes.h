@@ -4,7 +4,7 @@
 
 #include "memory.h"
 
-bool text_add_json(text_buffer *to, text_span text, tn_error *err); /* with its quotes (RFC 8259) */
-bool text_add_html(text_buffer *to, text_span text, tn_error *err); /* as content or between double quotes */
+void text_add_json(text_buffer *to, text_span text, tn_error *err); /* with its quotes (RFC 8259) */
+void text_add_html(text_buffer *to, text_span text, tn_error *err); /* as content or between double quotes */
 
 #endif

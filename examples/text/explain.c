@@ -49,52 +49,50 @@ static const char *colour_of(double share, double most)
     return size < 0.5 ? "\033[34m" : "\033[1;34m";
 }
 
-static bool add_coloured(explanation *x, int64_t token)
+static void add_coloured(explanation *x, int64_t token)
 {
     const text_span   s = text_shares_token(&x->shares, token);
     const char *const colour = colour_of(x->shares.of[token].share, x->most);
-    tn_error         *err = x->p->err;
 
-    if (!x->colour) return text_buffer_add(&x->out, s.s, s.n, err);
-    return text_buffer_print(&x->out, err, "%s", colour) && text_buffer_add(&x->out, s.s, s.n, err) &&
-           text_buffer_print(&x->out, err, "\033[0m");
+    text_buffer_print(&x->out, x->p->err, "%s", x->colour ? colour : "");
+    text_add(&x->out, s, x->p->err);
+    text_buffer_print(&x->out, x->p->err, "%s", x->colour ? "\033[0m" : "");
 }
 
-typedef bool add_token(explanation *x, int64_t token);
-typedef bool add_text(text_buffer *to, text_span text, tn_error *err);
-
-static bool add_plain(text_buffer *to, text_span text, tn_error *err)
-{
-    return text_buffer_add(to, text.s, text.n, err);
-}
+typedef void add_token(explanation *x, int64_t token);
+typedef void add_text(text_buffer *to, text_span text, tn_error *err);
 
 /* The text with its tokens as token writes them, and what is between as between does. */
-static bool add_whole(explanation *x, add_token *token, add_text *between)
+static void add_whole(explanation *x, add_token *token, add_text *between)
 {
     const text_shares *s = &x->shares;
     int64_t            at = 0;
-    bool               ok = true;
 
-    for (int64_t i = 0; ok && i < s->n; i++) {
-        ok = between(&x->out, (text_span){s->text.s + at, (size_t)(s->of[i].at.begin - at)}, x->p->err) && token(x, i);
+    for (int64_t i = 0; i < s->n; i++) {
+        between(&x->out, (text_span){s->text.s + at, (size_t)(s->of[i].at.begin - at)}, x->p->err);
+        token(x, i);
         at = s->of[i].at.end;
     }
-    return ok && between(&x->out, (text_span){s->text.s + at, s->text.n - (size_t)at}, x->p->err);
+    between(&x->out, (text_span){s->text.s + at, s->text.n - (size_t)at}, x->p->err);
 }
 
-static bool add_columns(explanation *x, text_span label, text_span rival, double probability)
+static void add_columns(explanation *x, text_span label, text_span rival, double probability)
 {
     tn_error    *err = x->p->err;
     text_buffer *to = &x->out;
-    bool         ok = text_buffer_print(to, err, "%.*s\t", (int)label.n, label.s) &&
-              text_add_probability(to, probability, err) && text_buffer_print(to, err, "\t") &&
-              add_whole(x, add_coloured, add_plain) && text_buffer_print(to, err, "\n");
 
-    for (int64_t i = 0; ok && i < x->shares.n; i++)
-        ok = text_buffer_print(to, err, "%+9.4f\t", x->shares.of[i].share) && add_coloured(x, i) &&
-             text_buffer_print(to, err, "\n");
-    return ok && text_buffer_print(to, err, "%+9.4f\t(the rest)\n%+9.4f\t(%.*s against %.*s)\n", x->shares.rest, x->shares.margin,
-                                   (int)label.n, label.s, (int)rival.n, rival.s);
+    text_buffer_print(to, err, "%.*s\t", (int)label.n, label.s);
+    text_add_probability(to, probability, err);
+    text_buffer_print(to, err, "\t");
+    add_whole(x, add_coloured, text_add);
+    text_buffer_print(to, err, "\n");
+    for (int64_t i = 0; i < x->shares.n; i++) {
+        text_buffer_print(to, err, "%+9.4f\t", x->shares.of[i].share);
+        add_coloured(x, i);
+        text_buffer_print(to, err, "\n");
+    }
+    text_buffer_print(to, err, "%+9.4f\t(the rest)\n%+9.4f\t(%.*s against %.*s)\n", x->shares.rest, x->shares.margin,
+                      (int)label.n, label.s, (int)rival.n, rival.s);
 }
 
 /* ---- a page ------------------------------------------------------------------------------------------------------ */
@@ -114,38 +112,42 @@ static const char page_head[] =
     "<p>What each token adds to the logarithm of the odds of the label against the next one: <mark class=\"for\" "
     "style=\"--size:.5\">for it</mark>, <mark class=\"against\" style=\"--size:.5\">against it</mark>.</p>\n";
 
-static bool add_mark(explanation *x, int64_t token)
+static void add_mark(explanation *x, int64_t token)
 {
     const double share = x->shares.of[token].share;
 
-    return text_buffer_print(&x->out, x->p->err, "<mark class=\"%s\" style=\"--size:%.2f\" title=\"%+.4f\">",
-                             share < 0 ? "against" : "for", x->most > 0 ? 0.7 * fabs(share) / x->most : 0, share) &&
-           text_add_html(&x->out, text_shares_token(&x->shares, token), x->p->err) &&
-           text_buffer_print(&x->out, x->p->err, "</mark>");
+    text_buffer_print(&x->out, x->p->err, "<mark class=\"%s\" style=\"--size:%.2f\" title=\"%+.4f\">",
+                      share < 0 ? "against" : "for", x->most > 0 ? 0.7 * fabs(share) / x->most : 0, share);
+    text_add_html(&x->out, text_shares_token(&x->shares, token), x->p->err);
+    text_buffer_print(&x->out, x->p->err, "</mark>");
 }
 
-static bool add_bar(explanation *x, text_span name, double share)
+static void add_bar(explanation *x, text_span name, double share)
 {
-    return text_buffer_print(&x->out, x->p->err, "<tr><td>") && text_add_html(&x->out, name, x->p->err) &&
-           text_buffer_print(&x->out, x->p->err,
-                             "<td class=\"number\">%+.4f<td class=\"bar\"><div class=\"%s\" style=\"width:%.1f%%\"></div></tr>\n",
-                             share, share < 0 ? "against" : "for", x->most > 0 ? fmin(100, 100 * fabs(share) / x->most) : 0);
+    text_buffer_print(&x->out, x->p->err, "<tr><td>");
+    text_add_html(&x->out, name, x->p->err);
+    text_buffer_print(&x->out, x->p->err,
+                      "<td class=\"number\">%+.4f<td class=\"bar\"><div class=\"%s\" style=\"width:%.1f%%\"></div></tr>\n",
+                      share, share < 0 ? "against" : "for", x->most > 0 ? fmin(100, 100 * fabs(share) / x->most) : 0);
 }
 
-static bool add_section(explanation *x, text_span label, text_span rival, double probability)
+static void add_section(explanation *x, text_span label, text_span rival, double probability)
 {
     tn_error    *err = x->p->err;
     text_buffer *to = &x->out;
-    bool         ok = text_buffer_print(to, err, "<h2>") && text_add_html(to, label, err) &&
-              text_buffer_print(to, err, ", probability %.4f</h2>\n<p class=\"text\">", probability) &&
-              add_whole(x, add_mark, text_add_html) && text_buffer_print(to, err, "</p>\n<table>\n");
 
-    for (int64_t i = 0; ok && i < x->shares.n; i++)
-        ok = add_bar(x, text_shares_token(&x->shares, i), x->shares.of[i].share);
-    return ok && add_bar(x, text_span_of("(the rest)"), x->shares.rest) &&
-           text_buffer_print(to, err, "<tr class=\"sum\"><td>") && text_add_html(to, label, err) &&
-           text_buffer_print(to, err, " against ") && text_add_html(to, rival, err) &&
-           text_buffer_print(to, err, "<td class=\"number\">%+.4f<td></tr>\n</table>\n", x->shares.margin);
+    text_buffer_print(to, err, "<h2>");
+    text_add_html(to, label, err);
+    text_buffer_print(to, err, ", probability %.4f</h2>\n<p class=\"text\">", probability);
+    add_whole(x, add_mark, text_add_html);
+    text_buffer_print(to, err, "</p>\n<table>\n");
+    for (int64_t i = 0; i < x->shares.n; i++) add_bar(x, text_shares_token(&x->shares, i), x->shares.of[i].share);
+    add_bar(x, text_span_of("(the rest)"), x->shares.rest);
+    text_buffer_print(to, err, "<tr class=\"sum\"><td>");
+    text_add_html(to, label, err);
+    text_buffer_print(to, err, " against ");
+    text_add_html(to, rival, err);
+    text_buffer_print(to, err, "<td class=\"number\">%+.4f<td></tr>\n</table>\n", x->shares.margin);
 }
 
 /* ---- both -------------------------------------------------------------------------------------------------------- */
@@ -165,8 +167,9 @@ static bool explain_one(explanation *x, text_span text)
     probability = text_answers_find(p, x->t, &x->data, &label);
     if (!probability || !text_shares_find(&x->shares, p, text, label)) return false;
     x->most = largest(&x->shares);
-    return (p->options.html ? add_section : add_columns)(x, text_vocabulary_at(labels, label),
-                                                         text_vocabulary_at(labels, x->shares.rival), (double)probability[label]);
+    (p->options.html ? add_section : add_columns)(x, text_vocabulary_at(labels, label),
+                                                  text_vocabulary_at(labels, x->shares.rival), (double)probability[label]);
+    return !p->err->code;
 }
 
 static bool write_all(const explanation *x)

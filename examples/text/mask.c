@@ -13,31 +13,29 @@ static double threshold(const text_shares *s)
     return most / 2;
 }
 
-static bool add_mask(text_span word, text_buffer *to, tn_error *err)
+static void add_mask(text_span word, text_buffer *to, tn_error *err)
 {
     static const char *const masks[] = {"", "*", "\xEF\xBC\x8A"};
     const char              *end = word.s + word.n;
-    bool                     ok = true;
 
-    for (int32_t code; ok && word.s < end;) {
+    for (int32_t code; word.s < end;) {
         word.s += text_utf8_decode(word.s, end, &code);
-        text_span mask = text_span_of(masks[text_utf8_width(code)]);
-        ok = text_buffer_add(to, mask.s, mask.n, err);
+        text_add(to, text_span_of(masks[text_utf8_width(code)]), err);
     }
-    return ok;
 }
 
 bool text_mask_words(const text_shares *s, text_buffer *to, tn_error *err)
 {
     const double from = threshold(s);
     int64_t      at = 0;
-    bool         ok = true;
 
-    for (int64_t i = 0; ok && i < s->n; i++) {
+    for (int64_t i = 0; i < s->n; i++) {
         const text_span word = text_shares_token(s, i);
         if (!(s->of[i].share > 0 && s->of[i].share >= from && text_is_word(word))) continue;
-        ok = text_buffer_add(to, s->text.s + at, (size_t)(s->of[i].at.begin - at), err) && add_mask(word, to, err);
+        text_buffer_add(to, s->text.s + at, (size_t)(s->of[i].at.begin - at), err);
+        add_mask(word, to, err);
         at = s->of[i].at.end;
     }
-    return ok && text_buffer_add(to, s->text.s + at, s->text.n - (size_t)at, err);
+    text_buffer_add(to, s->text.s + at, s->text.n - (size_t)at, err);
+    return !err->code;
 }

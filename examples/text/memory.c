@@ -66,6 +66,11 @@ bool text_buffer_add(text_buffer *b, const char *s, size_t n, tn_error *err)
     return true;
 }
 
+void text_add(text_buffer *b, text_span s, tn_error *err)
+{
+    text_buffer_add(b, s.s, s.n, err);
+}
+
 bool text_buffer_print(text_buffer *b, tn_error *err, const char *format, ...)
 {
     va_list args;

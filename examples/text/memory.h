@@ -31,13 +31,15 @@ void text_populate(void *p, size_t bytes);
  * half at least. False, with *array as it was, on a memory error. */
 bool text_reserve(void *array, int64_t *room, int64_t need, size_t size, tn_error *err);
 
-/* Bytes that are collected: a growing buffer, which also ends in a zero byte. */
+/* Bytes that are collected: a growing buffer, which also ends in a zero byte. What finds no room is left out, and err says so:
+ * it is enough to ask err once, behind all that was added. */
 typedef struct text_buffer {
     char   *s;
     int64_t n, room;
 } text_buffer;
 
 bool text_buffer_add(text_buffer *b, const char *s, size_t n, tn_error *err);
+void text_add(text_buffer *b, text_span s, tn_error *err);
 bool text_buffer_print(text_buffer *b, tn_error *err, const char *format, ...) TN_PRINTF(3, 4);
 void text_buffer_free(text_buffer *b);
 

@@ -12,7 +12,7 @@ bool text_metrics_init(text_metrics *m, const text_vocabulary *names, tn_error *
 {
     *m = (text_metrics){.names = names, .classes = names->n};
     m->confusion = calloc((size_t)names->n * (size_t)names->n + 1, sizeof *m->confusion);
-    return m->confusion ? true : tn_fail(err, TN_EMEMORY, "out of memory: no room to count %d classes", names->n);
+    return m->confusion || tn_fail(err, TN_EMEMORY, "out of memory: no room to count %d classes", names->n);
 }
 
 void text_metrics_free(text_metrics *m)

@@ -122,9 +122,10 @@ static bool read_number(const tn_file *f, const char *path, const char *key, int
                         tn_error *err)
 {
     const char *text = need(f, path, key, err);
-    size_t      n = text ? strlen(text) : 0;
+    size_t      n;
 
     if (!text) return false;
+    n = strlen(text);
     *to = n > 0 && n < 12 && strspn(text, "0123456789") == n ? strtoll(text, NULL, 10) : -1;
     if (*to < low || *to > high)
         return tn_fail(err, TN_EFORMAT, "%s: \"%s\" is \"%.40s\", not a whole number from %lld to %lld", path, key,
@@ -210,7 +211,7 @@ static bool check_labels(const text_vocabulary *labels, const char *path, tn_err
     for (int64_t i = 0; i < labels->bytes.n; i++)
         if ((unsigned char)labels->bytes.s[i] < 0x20)
             return tn_fail(err, TN_EFORMAT, "%s: \"%s\" has a control character", path, labels_key);
-    return labels->n ? true : tn_fail(err, TN_EFORMAT, "%s: \"%s\" is empty", path, labels_key);
+    return labels->n || tn_fail(err, TN_EFORMAT, "%s: \"%s\" is empty", path, labels_key);
 }
 
 bool text_model_read(text_model *m, const tn_file *f, const char *path, tn_error *err)

@@ -236,7 +236,7 @@ const char *text_nearest(const char *typed, int n, const char *const *words)
 
 /* ---- values ---------------------------------------------------------------------------------------------------- */
 
-static bool refuse(const char *name, const char *value, const char *right, tn_error *err)
+static bool fail_value(const char *name, const char *value, const char *right, tn_error *err)
 {
     return tn_fail(err, TN_EUSAGE, "%s %.60s: %s", name, value, right);
 }
@@ -267,7 +267,7 @@ static bool set_span(const option *op, const char *value, int64_t *to, tn_error 
 
     *to = n > 0 && n < 8 ? strtoll(value, NULL, 10) * unit : 0;
     if ((unit < 3600 || strcmp(value + n, "h") == 0) && (double)*to >= op->low && (double)*to <= op->high) return true;
-    return refuse(op->name, value, "it must be seconds, as 90 or 90s, or 5m, or 1h", err);
+    return fail_value(op->name, value, "it must be seconds, as 90 or 90s, or 5m, or 1h", err);
 }
 
 static bool set_rule(const option *op, const char *value, text_rule *to, tn_error *err)
@@ -277,7 +277,7 @@ static bool set_rule(const option *op, const char *value, text_rule *to, tn_erro
             *to = (text_rule)i;
             return true;
         }
-    return refuse(op->name, value, "it must be sgd, adam, adamw, adagrad, rmsprop or sparse_adam", err);
+    return fail_value(op->name, value, "it must be sgd, adam, adamw, adagrad, rmsprop or sparse_adam", err);
 }
 
 /* One of two words: the second one is true. */
@@ -303,7 +303,7 @@ static bool set_part(text_options *o, const option *op, const char *value, tn_er
                        op->high);
     o->validation = number ? NULL : value;
     o->held_out = number ? x : 0;
-    return *value ? true : refuse(op->name, "\"\"", "it must not be empty", err);
+    return *value || fail_value(op->name, "\"\"", "it must not be empty", err);
 }
 
 static bool set(text_options *o, const option *op, const char *value, tn_error *err)
@@ -316,17 +316,16 @@ static bool set(text_options *o, const option *op, const char *value, tn_error *
     case WORD:
     case WEIGHTS:
         *(const char **)to = value;
-        return *value ? true : refuse(op->name, "\"\"", "it must not be empty", err);
+        return *value || fail_value(op->name, "\"\"", "it must not be empty", err);
     case WHOLE:
     case NUMBER:
         return set_number(op, value, to, err);
     case FORMAT:
-        return text_format_of(value, to) ? true
-                                         : refuse(op->name, value, "it must be tsv, fasttext, csv or auto", err);
+        return text_format_of(value, to) || fail_value(op->name, value, "it must be tsv, fasttext, csv or auto", err);
     case KIND:
-        return text_kind_of(value, to) ? true : refuse(op->name, value, "it must be mixed, word or char", err);
+        return text_kind_of(value, to) || fail_value(op->name, value, "it must be mixed, word or char", err);
     case POOLING:
-        return text_pooling_of(value, to) ? true : refuse(op->name, value, "it must be both, mean or max", err);
+        return text_pooling_of(value, to) || fail_value(op->name, value, "it must be both, mean or max", err);
     case RULE:
         return set_rule(op, value, to, err);
     case POLICY:
@@ -334,9 +333,9 @@ static bool set(text_options *o, const option *op, const char *value, tn_error *
     case SPAN:
         return set_span(op, value, to, err);
     case PART:
-        return set_part(o, op, value, err);
+        break;
     }
-    return false;
+    return set_part(o, op, value, err);
 }
 
 /* ---- the command line ------------------------------------------------------------------------------------------ */
@@ -419,24 +418,19 @@ static bool check_files(const text_options *o, tn_error *err)
     switch (o->command) {
     case TEXT_TRAIN:
     case TEXT_TUNE:
-        return o->n_files ? true
-                          : tn_fail(err, TN_EUSAGE, "%s: no file to learn from: classify %s FILE...", name, name);
+        return o->n_files || tn_fail(err, TN_EUSAGE, "%s: no file to learn from: classify %s FILE...", name, name);
     case TEXT_EVAL:
-        return o->n_files == 1 ? true
-                               : tn_fail(err, TN_EUSAGE, "eval: one file, please: classify eval --model M FILE");
+        return o->n_files == 1 || tn_fail(err, TN_EUSAGE, "eval: one file, please: classify eval --model M FILE");
     case TEXT_COMPLETION:
         if (o->n_files == 1 && (strcmp(o->files[0], "bash") == 0 || strcmp(o->files[0], "zsh") == 0)) return true;
         return tn_fail(err, TN_EUSAGE, "completion: for which shell? classify completion bash, or zsh");
     case TEXT_PREDICT:
     case TEXT_EXPORT_VECTORS:
-        return o->n_files < 2 ? true
-                              : tn_fail(err, TN_EUSAGE, "%s: one file at most: classify %s [FILE]", name, name);
+        return o->n_files < 2 || tn_fail(err, TN_EUSAGE, "%s: one file at most: classify %s [FILE]", name, name);
     case TEXT_EXPLAIN:
-        return o->n_files ? true : tn_fail(err, TN_EUSAGE, "explain: no text: classify explain \"TEXT\"");
-    case TEXT_NEIGHBOURS:
-        return o->n_files == 1 ? true : tn_fail(err, TN_EUSAGE, "neighbours: one word, please: classify neighbours WORD");
+        return o->n_files || tn_fail(err, TN_EUSAGE, "explain: no text: classify explain \"TEXT\"");
     default:
-        return true;
+        return o->n_files == 1 || tn_fail(err, TN_EUSAGE, "neighbours: one word, please: classify neighbours WORD");
     }
 }
 
@@ -566,8 +560,8 @@ static void put_number(double x, char *to, size_t size)
     locale_t users = text_locale_plain();
     int      digits = 15;
 
-    do snprintf(to, size, "%.*g", digits, x);
-    while (strtod(to, NULL) != x && digits++ < 17);
+    do snprintf(to, size, "%.*g", digits++, x); /* at most 17 */
+    while (strtod(to, NULL) != x);
     text_locale_back(users);
 }
 
@@ -603,49 +597,39 @@ static const char *value_of(const text_options *o, const option *op, char *room,
     }
 }
 
-static bool add_word(text_buffer *to, const char *word, const char *end, tn_error *err)
-{
-    return text_buffer_add(to, word, strlen(word), err) && text_buffer_add(to, end, 1, err);
-}
-
 bool text_options_describe(const text_options *o, text_buffer *to, tn_error *err)
 {
     char room[40];
-    bool ok = true;
 
-    for (int i = 0; ok && i < OPTIONS; i++)
+    for (int i = 0; i < OPTIONS; i++)
         if (table[i].commands & SAME)
-            ok = add_word(to, table[i].name, " ", err) &&
-                 add_word(to, value_of(o, &table[i], room, sizeof room), "\n", err);
-    return ok;
+            text_buffer_print(to, err, "%s %s\n", table[i].name, value_of(o, &table[i], room, sizeof room));
+    return !err->code;
 }
 
 /* ---- as a command line ------------------------------------------------------------------------------------------ */
 
-bool text_options_quote(const char *word, text_buffer *to, tn_error *err)
+void text_options_quote(const char *word, text_buffer *to, tn_error *err)
 {
     bool plain = *word && word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./=+:,@%-")] == 0;
-    bool ok = plain ? text_buffer_add(to, word, strlen(word), err) : text_buffer_add(to, "'", 1, err);
 
-    for (; ok && !plain && *word; word++)
-        ok = *word == '\'' ? text_buffer_add(to, "'\\''", 4, err) : text_buffer_add(to, word, 1, err);
-    return ok && (plain || text_buffer_add(to, "'", 1, err));
+    text_buffer_add(to, "'", !plain, err);
+    for (; *word; word++) text_buffer_add(to, *word == '\'' ? "'\\''" : word, *word == '\'' ? 4 : 1, err);
+    text_buffer_add(to, "'", !plain, err);
 }
 
 bool text_options_words(const text_options *o, const text_options *but, text_buffer *to, tn_error *err)
 {
     const uint64_t which = o->given & ~(but ? but->given : 0);
     char           room[40];
-    bool           ok = text_buffer_add(to, "", 0, err);
 
-    for (int i = 0; ok && i < OPTIONS; i++)
+    text_buffer_add(to, "", 0, err);
+    for (int i = 0; i < OPTIONS; i++)
         if (which >> i & 1 && table[i].commands & TRAIN) {
-            ok = text_buffer_add(to, " ", 1, err) && text_buffer_add(to, table[i].name, strlen(table[i].name), err);
-            if (table[i].sort != FLAG)
-                ok = ok && text_buffer_add(to, " ", 1, err) &&
-                     text_options_quote(value_of(o, &table[i], room, sizeof room), to, err);
+            text_buffer_print(to, err, " %s%s", table[i].name, table[i].sort == FLAG ? "" : " ");
+            if (table[i].sort != FLAG) text_options_quote(value_of(o, &table[i], room, sizeof room), to, err);
         }
-    return ok;
+    return !err->code;
 }
 
 /* ---- help ------------------------------------------------------------------------------------------------------ */
@@ -702,7 +686,7 @@ void text_options_help(text_command about, FILE *to)
     if (about == TEXT_DEMO) return;
     for (int i = 0; text_option_at(about, i, &op); i++) {
         int n = fprintf(to, "  %s %s", op.name, op.argument ? op.argument : "");
-        fprintf(to, "%*s%s\n", n < 25 ? 25 - n : 1, "", op.help);
+        fprintf(to, "%*s%s\n", 25 - n, "", op.help);
     }
     fputs("  --help                 this text\n", to);
 }

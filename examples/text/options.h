@@ -72,7 +72,7 @@ bool text_options_set(text_options *o, const char *name, const char *value, tn_e
 /* Adds the options of train that were given, but for those that were given in `but` (NULL: none), as words of a command
  * line (" --dim 8"); a word as a shell would take it. */
 bool text_options_words(const text_options *o, const text_options *but, text_buffer *to, tn_error *err);
-bool text_options_quote(const char *word, text_buffer *to, tn_error *err);
+void text_options_quote(const char *word, text_buffer *to, tn_error *err);
 
 /* A command's options, for who lists them: the i-th, from 0; false after the last. */
 typedef struct text_option {

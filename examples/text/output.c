@@ -47,7 +47,7 @@ static bool open_path(text_output *o)
 
     if (there && !S_ISREG(about.st_mode)) {
         o->to = fopen(o->path, "w");
-        return o->to ? true : fail(o);
+        return o->to || fail(o);
     }
     o->target = there ? realpath(o->path, NULL) : strdup(o->path);
     if (!o->target) return fail(o);
@@ -58,7 +58,6 @@ static bool open_path(text_output *o)
 bool text_output_open(text_output *o, const char *path, tn_error *err)
 {
     *o = (text_output){.path = path && strcmp(path, "-") ? path : NULL, .err = err};
-    if (err->code) return false;
     o->to = stdout;
     if (!o->path) return true;
     o->to = NULL;

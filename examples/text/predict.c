@@ -36,8 +36,8 @@ static bool refuse_label(const text_program *p, const char *says)
 {
     text_buffer names = {0};
 
-    if (text_vocabulary_list(&p->text.labels, p->text.classes, &names, p->err))
-        tn_fail(p->err, TN_EUSAGE, "%s: the model has %.600s", says, names.s);
+    text_vocabulary_list(&p->text.labels, p->text.classes, &names, p->err);
+    tn_fail(p->err, TN_EUSAGE, "%s: the model has %.600s", says, names.s);
     text_buffer_free(&names);
     return false;
 }
@@ -100,15 +100,17 @@ static bool mask(text_program *p, answers *a, text_span *text)
 static bool add_record(text_program *p, answers *a, text_span record, const text_answer *one)
 {
     a->cell.n = 0;
-    if (!text_table_add(&a->table, record, one->text, &a->out) ||
-        !text_table_add_cell(&a->table, text_vocabulary_at(&p->text.labels, one->label), &a->out) ||
-        !text_add_probability(&a->cell, (double)one->probability[one->label], p->err) ||
-        !text_table_add_cell(&a->table, (text_span){a->cell.s, (size_t)a->cell.n}, &a->out))
-        return false;
-    a->cell.n = 0;
-    return (!one->shares || (text_add_shares(&a->cell, one->shares, p->err) &&
-                             text_table_add_cell(&a->table, (text_span){a->cell.s, (size_t)a->cell.n}, &a->out))) &&
-           text_buffer_add(&a->out, "\n", 1, p->err);
+    text_add_probability(&a->cell, (double)one->probability[one->label], p->err);
+    text_table_add(&a->table, record, one->text, &a->out);
+    text_table_add_cell(&a->table, text_vocabulary_at(&p->text.labels, one->label), &a->out);
+    text_table_add_cell(&a->table, (text_span){a->cell.s, (size_t)a->cell.n}, &a->out);
+    if (one->shares) {
+        a->cell.n = 0;
+        text_add_shares(&a->cell, one->shares, p->err);
+        text_table_add_cell(&a->table, (text_span){a->cell.s, (size_t)a->cell.n}, &a->out);
+    }
+    text_buffer_add(&a->out, "\n", 1, p->err);
+    return !p->err->code && !a->bad.code;
 }
 
 static bool write_answer(text_program *p, answers *a, text_span line, int32_t label, const tn_real *probability)
@@ -165,11 +167,12 @@ static bool add_line(text_program *p, answers *a, text_span line, text_span text
 static bool write_header(text_program *p, answers *a, text_span header)
 {
     static const char *const names[] = {"label", "probability", "explain"};
-    bool                     ok = clean(p, a, &header) && text_buffer_add(&a->out, header.s, header.n, p->err);
 
-    for (int i = 0; ok && i < 2 + p->options.explain; i++)
-        ok = text_table_add_cell(&a->table, text_span_of(names[i]), &a->out);
-    return ok && text_buffer_add(&a->out, "\n", 1, p->err);
+    if (!clean(p, a, &header)) return false;
+    text_add(&a->out, header, p->err);
+    for (int i = 0; i < 2 + p->options.explain; i++) text_table_add_cell(&a->table, text_span_of(names[i]), &a->out);
+    text_buffer_add(&a->out, "\n", 1, p->err);
+    return !p->err->code && !a->bad.code;
 }
 
 /* The first record: in CSV the header. */

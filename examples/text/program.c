@@ -55,8 +55,8 @@ static bool no_label(text_program *p)
 {
     text_buffer list = {0};
 
-    if (text_vocabulary_list(&p->text.labels, p->text.classes, &list, p->err))
-        tn_fail(p->err, TN_EUSAGE, "--positive %.200s: there is no such label; there are %s", p->options.positive, list.s);
+    text_vocabulary_list(&p->text.labels, p->text.classes, &list, p->err);
+    tn_fail(p->err, TN_EUSAGE, "--positive %.200s: there is no such label; there are %s", p->options.positive, list.s);
     text_buffer_free(&list);
     return false;
 }

@@ -145,7 +145,7 @@ static bool tsv_record(text_reader *r, text_span line, text_record *record)
     if (!tab) return fail_at(r, record->line, "no tab: a line is label<TAB>text (--format says another format)");
     record->label = trim((text_span){line.s, (size_t)(tab - line.s)});
     record->text = (text_span){tab + 1, (size_t)(line.s + line.n - tab) - 1};
-    return record->label.n ? true : fail_at(r, record->line, "no label before the tab");
+    return record->label.n || fail_at(r, record->line, "no label before the tab");
 }
 
 static const char label_mark[] = "__label__";
@@ -185,8 +185,7 @@ static bool quoted_field(text_reader *r, int column, text_span *field)
         r->line += *r->at == '\n';
         *to++ = *r->at;
     }
-    if (r->at < r->end && *r->at == '"') /* the last byte of the file */
-        r->at++;
+    if (*r->at == '"') r->at++; /* the last byte of the file */
     field->n = (size_t)(to - field->s);
     return true;
 }
@@ -253,11 +252,10 @@ static bool csv_columns(text_reader *r, const char *text, const char *label, tex
         field = trim(field);
         if (same_name(field, text) && r->text_column < 0) r->text_column = r->columns;
         if (same_name(field, label) && r->label_column < 0) r->label_column = r->columns;
-        if (!text_buffer_add(names, ", ", r->columns ? 2 : 0, r->err) ||
-            !text_buffer_add(names, field.s, field.n, r->err))
-            return false;
+        text_buffer_add(names, ", ", r->columns ? 2 : 0, r->err);
+        text_add(names, field, r->err);
     }
-    return true;
+    return !r->err->code;
 }
 
 static bool csv_header(text_reader *r)

@@ -100,7 +100,7 @@ static void share_out(text_shares *s, text_range from, double share)
 
 static int64_t slot(const tn_gradient *g, int32_t id)
 {
-    return g->slot_of ? g->slot_of[id] - 1 : id;
+    return g->slot_of[id] - 1;
 }
 
 /* The gradient has one row for each id, whatever its number of places: they share alike. */
@@ -113,8 +113,7 @@ static bool share_out_all(text_shares *s, const tn_tensor *table, tn_error *err)
     for (int64_t k = 0; k < g.n_rows; k++) s->each[k] = 0;
     for (int64_t i = 0; i < s->ids.n; i++) s->each[slot(&g, s->ids.id[i])] += 1;
     for (int64_t k = 0; k < g.n_rows; k++) {
-        int64_t row = g.row ? g.row[k] : k;
-        if (s->each[k] > 0) s->each[k] = text_product(g.data + k * g.width, table->data + row * g.width, g.width) / s->each[k];
+        s->each[k] = text_product(g.data + k * g.width, table->data + g.row[k] * g.width, g.width) / s->each[k];
     }
     for (int64_t i = 0; i < s->ids.n; i++) share_out(s, s->ids.from[i], s->each[slot(&g, s->ids.id[i])]);
     return true;

@@ -10,7 +10,7 @@ void text_table_free(text_table *t)
 
 /* ---- records ----------------------------------------------------------------------------------------------------- */
 
-static bool no_column(const text_table *t, int64_t columns)
+static bool fail_column(const text_table *t, int64_t columns)
 {
     return tn_fail(t->err, TN_EFORMAT, "%s:%lld: %lld columns, but --column %lld", text_path_name(t->path), (long long)t->line,
                    (long long)columns, (long long)t->column);
@@ -23,7 +23,7 @@ static bool tsv_text(text_table *t, text_span record, text_span *text)
     for (int64_t column = 1;; column++, at = tab + 1) {
         tab = memchr(at, '\t', (size_t)(end - at));
         if (column == t->column) break;
-        if (!tab) return no_column(t, column);
+        if (!tab) return fail_column(t, column);
     }
     *text = (text_span){at, (size_t)((tab ? tab : end) - at)};
     t->field = (text_range){at - record.s, at - record.s + (int64_t)text->n};
@@ -48,7 +48,7 @@ static bool csv_text(text_table *t, text_span record, text_span *text, int64_t *
         *text = field;
         t->field = (text_range){begin, r.at - t->copy.s - more};
     }
-    return found ? true : no_column(t, *columns);
+    return found || fail_column(t, *columns);
 }
 
 bool text_table_begin(text_table *t, text_span record, bool *is_header)
@@ -82,32 +82,35 @@ void text_table_pass(text_table *t, text_span record)
 
 /* ---- written ----------------------------------------------------------------------------------------------------- */
 
-static bool add_quoted(text_span s, text_buffer *out, tn_error *err)
+static void add_quoted(text_buffer *out, text_span s, tn_error *err)
 {
-    bool ok = text_buffer_add(out, "\"", 1, err);
-
-    for (size_t i = 0; ok && i < s.n; i++)
-        ok = text_buffer_add(out, "\"", s.s[i] == '"', err) && text_buffer_add(out, s.s + i, 1, err);
-    return ok && text_buffer_add(out, "\"", 1, err);
+    text_buffer_add(out, "\"", 1, err);
+    for (size_t i = 0; i < s.n; i++) {
+        text_buffer_add(out, "\"", s.s[i] == '"', err);
+        text_buffer_add(out, s.s + i, 1, err);
+    }
+    text_buffer_add(out, "\"", 1, err);
 }
 
-static bool add_field(const text_table *t, text_span s, bool quoted, text_buffer *out)
+static void add_field(const text_table *t, text_span s, bool quoted, text_buffer *out)
 {
-    return quoted ? add_quoted(s, out, t->err) : text_buffer_add(out, s.s, s.n, t->err);
+    (quoted ? add_quoted : text_add)(out, s, t->err);
 }
 
-bool text_table_add(const text_table *t, text_span record, text_span text, text_buffer *out)
+void text_table_add(const text_table *t, text_span record, text_span text, text_buffer *out)
 {
     const bool quoted = t->format == TEXT_CSV && t->field.begin < t->field.end && record.s[t->field.begin] == '"';
 
-    return text_buffer_add(out, record.s, (size_t)t->field.begin, t->err) && add_field(t, text, quoted, out) &&
-           text_buffer_add(out, record.s + t->field.end, record.n - (size_t)t->field.end, t->err);
+    text_buffer_add(out, record.s, (size_t)t->field.begin, t->err);
+    add_field(t, text, quoted, out);
+    text_buffer_add(out, record.s + t->field.end, record.n - (size_t)t->field.end, t->err);
 }
 
-bool text_table_add_cell(const text_table *t, text_span cell, text_buffer *out)
+void text_table_add_cell(const text_table *t, text_span cell, text_buffer *out)
 {
     const bool csv = t->format == TEXT_CSV;
     const bool quoted = csv && cell.n && (memchr(cell.s, '"', cell.n) || memchr(cell.s, ',', cell.n));
 
-    return text_buffer_add(out, csv ? "," : "\t", 1, t->err) && add_field(t, cell, quoted, out);
+    text_buffer_add(out, csv ? "," : "\t", 1, t->err);
+    add_field(t, cell, quoted, out);
 }

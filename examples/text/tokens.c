@@ -34,7 +34,7 @@ static const char ascii[] = "                                "
                             " abcdefghijklmnopqrstuvwxyz     "
                             " abcdefghijklmnopqrstuvwxyz     ";
 
-/* Beyond ASCII: all that is not a letter or a digit, in order; what lies between is a letter. */
+/* Beyond ASCII: all that is not a letter or a digit, in order, to the last code point; what lies between is a letter. */
 static const struct range {
     int32_t   first, last;
     character what;
@@ -67,8 +67,7 @@ static character character_of(int32_t code)
         else
             high = middle;
     }
-    if (low < (int)(sizeof ranges / sizeof *ranges) && code >= ranges[low].first) return ranges[low].what;
-    return LETTER;
+    return code >= ranges[low].first ? ranges[low].what : LETTER;
 }
 
 static int32_t lower_greek(int32_t c)

@@ -34,9 +34,9 @@ static optim *new_optim(tn_params *ps, text_rule rule, double lr)
     case TEXT_RMSPROP:
         return optim_rmsprop(ps, rmsprop);
     case TEXT_SPARSE_ADAM:
-        return optim_sparse_adam(ps, adam);
+        break;
     }
-    return NULL;
+    return optim_sparse_adam(ps, adam);
 }
 
 /* What a training works with, and its own room. */

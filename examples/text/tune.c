@@ -150,7 +150,7 @@ static int values_of(const tuning *t, int row)
 
     if (text_options_given(&t->options, c->option)) return 1;
     if (t->options.vectors && strcmp(c->option, "--dim") == 0) return 1;
-    while (n < (int)(sizeof c->values / sizeof *c->values) && c->values[n]) n++;
+    while (c->values[n]) n++;
     return n;
 }
 
@@ -198,16 +198,20 @@ static bool print_command(const tuning *t, tn_error *err)
     text_buffer  line = {0};
     text_options o;
     bool         dashes = false;
-    bool         ok = options_of(t, &t->tried[t->best], &o, err) && text_options_quote(o.program, &line, err) &&
-              text_buffer_add(&line, " train", 6, err) && text_options_words(&o, NULL, &line, err);
 
-    for (int i = 0; ok && i < o.n_files; i++) dashes = dashes || (o.files[i][0] == '-' && o.files[i][1]);
-    if (ok && dashes) ok = text_buffer_add(&line, " --", 3, err);
-    for (int i = 0; ok && i < o.n_files; i++)
-        ok = text_buffer_add(&line, " ", 1, err) && text_options_quote(o.files[i], &line, err);
-    if (ok) printf("%s\n", line.s);
+    if (!options_of(t, &t->tried[t->best], &o, err)) return false;
+    text_options_quote(o.program, &line, err);
+    text_buffer_print(&line, err, " train");
+    text_options_words(&o, NULL, &line, err);
+    for (int i = 0; i < o.n_files; i++) dashes = dashes || (o.files[i][0] == '-' && o.files[i][1]);
+    text_buffer_add(&line, " --", dashes ? 3 : 0, err);
+    for (int i = 0; i < o.n_files; i++) {
+        text_buffer_print(&line, err, " ");
+        text_options_quote(o.files[i], &line, err);
+    }
+    if (!err->code) printf("%s\n", line.s);
     text_buffer_free(&line);
-    return ok;
+    return !err->code;
 }
 
 static bool print_best(const tuning *t, tn_error *err)

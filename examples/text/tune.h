@@ -4,7 +4,7 @@
 
 #include "program.h"
 
-/* An option of train, and what is tried of it; "" is what train has without it. */
+/* An option of train, and what is tried of it, then NULL; "" is what train has without it. */
 typedef struct text_choice {
     const char *option, *values[8];
 } text_choice;

@@ -299,7 +299,8 @@ static bool find_format(text_vectors *v)
     rest = rest_of(v);
     if (!cut_line(&rest, v->finished, &line) || !read_header(line, &v->promised, &v->dim))
         return begin_without_header(v);
-    return take_line(v, &line) && begin_with_header(v);
+    take_line(v, &line);
+    return begin_with_header(v);
 }
 
 static ssize_t read_file(void *from, char *to, size_t n, tn_error *err)

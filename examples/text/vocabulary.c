@@ -42,15 +42,12 @@ int32_t text_vocabulary_find_name(const text_vocabulary *v, int32_t n, text_span
     return id < n ? id : -1;
 }
 
-bool text_vocabulary_list(const text_vocabulary *v, int32_t n, text_buffer *to, tn_error *err)
+void text_vocabulary_list(const text_vocabulary *v, int32_t n, text_buffer *to, tn_error *err)
 {
-    bool ok = true;
-
-    for (int32_t i = 0; ok && i < n; i++) {
-        text_span name = text_vocabulary_at(v, i);
-        ok = (!i || text_buffer_add(to, ", ", 2, err)) && text_buffer_add(to, name.s, name.n, err);
+    for (int32_t i = 0; i < n; i++) {
+        text_buffer_add(to, ", ", i ? 2 : 0, err);
+        text_add(to, text_vocabulary_at(v, i), err);
     }
-    return ok;
 }
 
 static int64_t slots_for(int64_t n)
@@ -119,7 +116,7 @@ static int by_count(const void *left, const void *right)
     const ranked *a = left, *b = right;
 
     if (a->count != b->count) return a->count < b->count ? 1 : -1;
-    return a->id < b->id ? -1 : a->id > b->id;
+    return a->id < b->id ? -1 : 1;
 }
 
 /* Fills the empty vocabulary with the tokens of from, in the order of rank. */
@@ -155,13 +152,12 @@ bool text_vocabulary_prune(text_vocabulary *v, int64_t min_count, tn_error *err)
 
 bool text_vocabulary_write(const text_vocabulary *v, text_buffer *to, tn_error *err)
 {
-    bool ok = text_buffer_add(to, "", 0, err);
-
-    for (int32_t i = 0; i < v->n && ok; i++) {
-        text_span token = text_vocabulary_at(v, i);
-        ok = text_buffer_add(to, token.s, token.n, err) && text_buffer_add(to, "\n", 1, err);
+    text_buffer_add(to, "", 0, err);
+    for (int32_t i = 0; i < v->n; i++) {
+        text_add(to, text_vocabulary_at(v, i), err);
+        text_buffer_add(to, "\n", 1, err);
     }
-    return ok;
+    return !err->code;
 }
 
 static int64_t count_lines(const char *lines)

@@ -26,7 +26,7 @@ text_span text_vocabulary_at(const text_vocabulary *v, int32_t id);
 
 /* For labels, of which the first n count: the one of this name, -1 if there is none; all of them, as "a, b, c". */
 int32_t text_vocabulary_find_name(const text_vocabulary *v, int32_t n, text_span name);
-bool    text_vocabulary_list(const text_vocabulary *v, int32_t n, text_buffer *to, tn_error *err);
+void    text_vocabulary_list(const text_vocabulary *v, int32_t n, text_buffer *to, tn_error *err);
 
 /* The token's number, a new one if it is unknown; counts it. -1 after a memory error. */
 int32_t text_vocabulary_add(text_vocabulary *v, text_token token, tn_error *err);
