@@ -140,6 +140,10 @@ status 2 "--validation 0.1: of so few texts that is none" $classify train --pati
 printf 'a\tx\nb\t\344y\n' > "$work/one"
 status 1 "$work/one:2: byte 3 (0xE4) is not UTF-8" $classify train --model "$work/other" "$work/one"
 status 0 "1 pieces of $work/one were not UTF-8" $classify train --quiet --utf8 replace --model "$work/other" "$work/one"
+status 0 "2 pieces of $work/one, ... were not UTF-8" $classify train --quiet --utf8 replace --model "$work/other" "$work/one" "$work/one"
+status 1 "cannot open \"nosuch\"" $classify train --quiet --validation nosuch --model "$work/other" "$work/three"
+awk 'BEGIN { while (n++ < 24001) print n % 2 ? "a\tx" : "b\ty" }' > "$work/many"
+status 0 "epoch 5/5" $classify train --ngrams 1 --subwords 0 --dim 1 --batch 10000 --model "$work/other" "$work/many"
 status 1 "no token occurs 5 times" $classify train --ngrams 1 --subwords 0 --min-count 5 --model "$work/other" "$work/strange"
 status 1 "cannot write \"/nosuch/m\"" $classify train --model /nosuch/m examples/data/train.tsv
 status 1 "the loss is" $classify train --quiet --lr 1e30 --model "$work/other" examples/data/train.tsv
@@ -168,6 +172,8 @@ for options in "--dim 5" "--pooling max" "--hidden 2" "--epochs 4" "--batch 5" "
         few --model "$work/other" --checkpoint "$work/c" --resume $options "$work/few"
     ok "nothing is said of $options" grep -q ", this one $options\$" "$work/err"
 done
+status 0 "" few --min-count 99 --model "$work/other" --checkpoint "$work/c2" "$work/few" # a vocabulary of nothing
+rm -f "$work/c2"
 status 2 "that one has --optimizer sgd, this one --optimizer adam" \
     few --model "$work/other" --checkpoint "$work/c" --resume --optimizer adam --lr 0.12 "$work/few"
 status 2 "that one has --freeze-embedding no, this one --freeze-embedding yes" \

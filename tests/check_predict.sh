@@ -178,6 +178,12 @@ if command -v script > /dev/null && script -qec true /dev/null > /dev/null 2>&1;
     ok "no colours on a terminal" grep -q "$(printf '\033')\[1;31mfrobby" "$work/out"
     on_terminal 'NO_COLOR=1'
     ok "NO_COLOR is not heard" [ "$(tr -cd '\033' < "$work/out" | wc -c)" = 0 ]
+    on_terminal 'NO_COLOR= '
+    ok "NO_COLOR is heard that is empty" grep -q "$(printf '\033')\[1;31mfrobby" "$work/out"
+    for dumb in 'TERM=dumb' 'env -u TERM'; do
+        on_terminal "$dumb"
+        ok "colours though $dumb" [ "$(tr -cd '\033' < "$work/out" | wc -c)" = 0 ]
+    done
 else
     echo "skipped: no script(1) to make a terminal"
 fi

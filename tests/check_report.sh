@@ -13,6 +13,7 @@ train() { $classify train --quiet --dim 4 --ngrams 1 --subwords 0 --epochs 4 --s
 evil='<script>document.title="ran"</script>' text="$work/t&<b>.tsv"
 sed "s/^profane	/profane<i>	/; s/^clean	/clean \&amp;	/; 3,40s|\$| $evil <img src=x onerror=alert(1)>|" examples/data/train.tsv > "$text"
 sed "s/^profane	/profane<i>	/; s/^clean	/clean \&amp;	/; s|\$| <b> $evil|" examples/data/test.tsv > "$work/test.tsv"
+awk 'BEGIN { printf "clean &amp;\t"; while (n++ < 79) printf "fuck "; print "\345\271\271\345\271\271\345\271\271" }' >> "$work/test.tsv"
 ok "train --report fails" train "$text"
 has "<h2>Loss</h2>"
 has "that it has not learnt: those of the part that was held out"
@@ -29,6 +30,7 @@ ok "an element that was a text" sh -c "! grep -qi '<script\|<img\|<b>[^0-9n]\|<i
 ok "something from elsewhere" sh -c "! grep -qi 'src=\|href=\|url(\|@import' '$page'"
 has "<td>--target-precision</td><td class=\"text\">0.9</td>"
 ok "training moved no row" [ "$(grep -o 'first axis: [0-9]* %' "$page" | sort -u | wc -l)" = 2 ]
+has "fuck $(printf '\345\271\271') &hellip;</td>" # of a text that is too long to be shown, no half of a character
 macro=$(sed -n 's/.*macro-F1 \(0\.[0-9]*\).*/\1/p' "$work/out")
 has "<b>$macro</b><span class=\"soft\">macro-F1</span>"
 
@@ -49,10 +51,12 @@ ok "going on fails" go_on --resume
 ok "nothing is said of the checkpoint" grep -q "The training went on from a checkpoint" "$work/resumed.html"
 
 # many labels, one epoch, nothing mistaken
-seq 400 | awk '{ print "l" $1 % 20 "\tw" $1 % 20 " x" $1 % 7 }' > "$work/many"
-ok "twenty labels fail" train --epochs 1 --report "$work/many.html" "$work/many"
+seq 400 | awk '{ print "l" $1 % 20 "\tw" $1 % 20 " x" $1 % 7 } END { print "rare\tw" }' > "$work/many"
+ok "twenty labels and one of which no text is held out fail" train --epochs 1 --report "$work/many.html" "$work/many"
 awk 'BEGIN { for (i = 0; i < 60; i++) print (i % 2 ? "a\tyes" : "b\tno") }' > "$work/easy"
 ok "few tokens fail" train --epochs 20 --lr 3 --report "$work/easy.html" "$work/easy"
+ok "to be quite sure fails" train --epochs 61 --lr 30 --validation "$work/easy" --report "$work/sure.html" "$work/easy"
+ok "the file is not named" grep -qF "those of $work/easy." "$work/sure.html"
 ok "mistakes where there are none" grep -q "There is none: all answers are right." "$work/easy.html"
 
 for chromium in chromium chromium-browser ""; do command -v "$chromium" > /dev/null 2>&1 && break; done

@@ -69,6 +69,9 @@ seq 40 | sed 's/.*/a\tx&\nb\ty&/' > "$work/rare"
 status 0 "" $classify tune --trials 40 --ngrams 1 --subwords 0 --epochs 1 "$work/rare"
 ok "a trial without a token does not fail" \
     grep -q '^ *[0-9]*  *failed  *-  *0 .*--min-count .*: .*no token occurs [235] times' "$work/out"
+status 0 "" $classify tune --trials 9 --ngrams 1 --subwords 0 --epochs 1 --lr 1 --dim 4 --pooling mean --hidden 0 --buckets 9 \
+    --min-count 1 --tokenizer mixed --class-weights none "$work/rare"
+ok "not one trial where nothing is left to try" grep -q "^the best of 1 is trial 1:" "$work/out"
 status 1 "cannot write to the standard output" sh -c "$classify tune --trials 1 --epochs 1 $work/rare > /dev/full"
 
 ends

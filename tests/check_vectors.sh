@@ -33,6 +33,13 @@ ok "train fails" few --quiet --tokenizer char --ngrams 1 --model "$work/other"
 status 0 "classify: 1 tokens with a space are left out" $classify export-vectors --model "$work/other" "$work/out.vec"
 ok "the header counts what is left out" [ "$(head -1 "$work/out.vec")" = "$(($(wc -l < "$work/out.vec") - 1)) 64" ]
 
+# a row without a direction is no neighbour of any
+word=$(sed -n 's/^\([a-z]*\) .*/\1/p' "$work/v.vec" | head -1)
+sed "s/^$word .*/$word 0 0 0 0 0/" "$work/v.vec" > "$work/flat"
+ok "train --vectors fails" few --quiet --freeze-embedding --vectors "$work/flat" --model "$work/other"
+ok "neighbours fails" $classify neighbours --model "$work/other" "$word" > "$work/out"
+ok "a row of zeros has a neighbour: $(head -1 "$work/out")" [ "$(cut -f1 "$work/out" | sort -u)" = "+0.0000" ]
+
 # going on needs the same vectors
 few --quiet --vectors "$work/v.vec" --model "$work/other" --checkpoint "$work/c" --checkpoint-every 7
 status 0 "" few --vectors "$work/v.vec" --model "$work/again" --checkpoint "$work/c" --resume

@@ -3,9 +3,11 @@
 
 #include "tests.h"
 
+#include "examples/text/best.h"
 #include "examples/text/data.h"
 #include "examples/text/metrics.h"
 #include "examples/text/model_file.h"
+#include "examples/text/program.h"
 
 static char path[64];
 
@@ -55,6 +57,9 @@ START_TEST(no_text_at_all)
     text_corpus_free(&c);
     text_vocabulary_free(&names);
     unlink(path);
+    ck_assert(!text_corpus_read(&c, 0, NULL, (text_reader_options){0}, &names, &err));
+    ck_error(TN_EFORMAT, "no file: there is no text in it");
+    text_corpus_free(&c);
 }
 END_TEST
 
@@ -170,6 +175,10 @@ START_TEST(split)
         text_corpus_free(&c), text_corpus_free(&again);
     }
     ck_assert_int_ne(moved, 3 * (moved / 3)); /* three draws, not one */
+    text_corpus c = corpus_of("a\t1\nb\t2\na\t3\n", &names), part = {0};
+    ck_assert(text_corpus_split(&c, 0.9, names.n, tn_rng_new(1, 2, 0, 0), &part, &err));
+    ck_assert(c.n == 2 && part.n == 1 && part.labels[0] == 0);
+    text_corpus_free(&part), text_corpus_free(&c);
     text_vocabulary_free(&names);
 }
 END_TEST
@@ -227,6 +236,29 @@ START_TEST(scores)
         "{\"label\": \"c\\\"\", \"precision\": 1.000000, \"recall\": 0.666667, \"f1\": 0.800000, \"texts\": 3}, "
         "{\"label\": \"never\", \"precision\": 0.000000, \"recall\": 0.000000, \"f1\": 0.000000, \"texts\": 0}], "
         "\"confusion\": [[2, 1, 0, 0], [1, 1, 0, 0], [0, 1, 2, 0], [0, 0, 0, 0]]}\n");
+    text_metrics_free(&m);
+    text_vocabulary_free(&v);
+}
+END_TEST
+
+/* Bytes that are not seen are escaped, wide characters take two columns, more than twelve classes have no table. */
+START_TEST(names_of_classes)
+{
+    static const char *const few[] = {"\x01\x7F\\", "你é", "a name that is long"};
+    static const char *const many[] = {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m"};
+    text_vocabulary          v = names_of(3, few);
+    text_metrics             m;
+
+    ck_assert(text_metrics_init(&m, &v, &err));
+    ck_assert_ptr_nonnull(strstr(text_of(&m, text_metrics_json), "{\"label\": \"\\u0001\\u007f\\\\\", "));
+    ck_assert_ptr_nonnull(strstr(text_of(&m, text_metrics_print), "\n                你é     0.0000  0.0000  0.0000        0\n"));
+    ck_assert_ptr_nonnull(strstr(text_of(&m, text_metrics_print), "\n              truth  said to be:\n"));
+    text_metrics_free(&m);
+    text_vocabulary_free(&v);
+    v = names_of(13, many);
+    ck_assert(text_metrics_init(&m, &v, &err));
+    ck_assert_ptr_null(strstr(text_of(&m, text_metrics_print), "said to be"));
+    ck_assert_ptr_nonnull(strstr(text_of(&m, text_metrics_print), "\n        m     0.0000"));
     text_metrics_free(&m);
     text_vocabulary_free(&v);
 }
@@ -301,6 +333,7 @@ static const struct bad_meta {
     {"tarn.classify", "1", "the model has format 1; this program reads format 2"},
     {"tarn.tokenizer", NULL, "the model: its metadata has no \"tarn.tokenizer\""},
     {"tarn.tokenizer", "words", "the model: \"tarn.tokenizer\" is \"words\", not mixed, word or char"},
+    {"tarn.ngrams", NULL, "the model: its metadata has no \"tarn.ngrams\""},
     {"tarn.ngrams", "0", "the model: \"tarn.ngrams\" is \"0\", not a whole number from 1 to 8"},
     {"tarn.ngrams", "9", "the model: \"tarn.ngrams\" is \"9\", not a whole number from 1 to 8"},
     {"tarn.subwords", "", "the model: \"tarn.subwords\" is \"\", not a whole number from 0 to 8"},
@@ -317,6 +350,8 @@ static const struct bad_meta {
     {"tarn.vocabulary", "\n", "the model: \"tarn.vocabulary\": line 1 is empty"},
     {"tarn.vocabulary", NULL, "the model: its metadata has no \"tarn.vocabulary\""},
     {"tarn.temperature", "0", "the model: \"tarn.temperature\" is \"0\", not a number from 1e-06 to 1e+06"},
+    {"tarn.temperature", "1e7", "the model: \"tarn.temperature\" is \"1e7\", not a number from 1e-06 to 1e+06"},
+    {"tarn.temperature", "", "the model: \"tarn.temperature\" is \"\", not a number from 1e-06 to 1e+06"},
     {"tarn.temperature", "nan", "the model: \"tarn.temperature\" is \"nan\", not a number from 1e-06 to 1e+06"},
     {"tarn.temperature", "1x", "the model: \"tarn.temperature\" is \"1x\", not a number from 1e-06 to 1e+06"},
     {"tarn.threshold", "2", "the model: \"tarn.threshold\" is \"2\", not a number from 0 to 1"},
@@ -331,6 +366,103 @@ START_TEST(hostile_metadata)
     ck_assert(!read_with(bad_meta[_i].key, bad_meta[_i].value, &m));
     ck_error(TN_EFORMAT, bad_meta[_i].text);
     text_model_free(&m);
+}
+END_TEST
+
+/* A model of the metadata above, 2 + 100 rows and 2 labels, whose tensors are these, from a file. */
+static bool load_with(const tn_params *tensors, double threshold, text_program *p)
+{
+    *p = (text_program){.err = &err, .options = {.model = path, .threshold = threshold}};
+    snprintf(path, sizeof path, "/tmp/tarn_data_%ld", (long)getpid());
+    ck_assert(tn_save(tensors, path, PAIRS, good));
+    const bool ok = text_program_load(p);
+    unlink(path);
+    return ok;
+}
+
+static void drop_program(text_program *p)
+{
+    tn_params_free(p->ps);
+    text_model_free(&p->text);
+}
+
+START_TEST(tensors_of_a_model)
+{
+    enum { ROWS = 102 };
+    text_program p;
+    char         expected[300];
+
+    nn_linear out;
+    tn_param(ps, TN_DIMS(ROWS), tn_constant(0), "other");
+    tn_param(ps, TN_DIMS(ROWS - 1, 3), tn_constant(0), "more.weight");
+    ck_assert(!load_with(ps, -1, &p));
+    snprintf(expected, sizeof expected, "%s: it needs a tensor \"words.weight\" with 102 rows: its vocabulary of 2 and its buckets", path);
+    ck_error(TN_EFORMAT, expected);
+    drop_program(&p);
+    teardown(), setup();
+    tn_param(ps, TN_DIMS(ROWS - 1, 3), tn_constant(0), "words.weight");
+    ck_assert(!load_with(ps, -1, &p));
+    ck_error(TN_EFORMAT, expected);
+    drop_program(&p);
+    teardown(), setup();
+    tn_param(ps, TN_DIMS(ROWS), tn_constant(0), "words.weight");
+    ck_assert(!load_with(ps, -1, &p));
+    ck_error(TN_EFORMAT, expected);
+    drop_program(&p);
+    teardown(), setup();
+    tn_param(ps, TN_DIMS(ROWS, 3), tn_constant(0), "words.weight");
+    tn_param(ps, TN_DIMS(2), tn_constant(0), "hidden.bias");
+    ck_assert(!load_with(ps, -1, &p)); /* 306 rows' numbers, 2 x (3 + 1), 2 x (2 + 1) */
+    snprintf(expected, sizeof expected, "%s: it holds 308 numbers, a model of its sizes (dim 3, hidden 2, 2 classes) has 320", path);
+    ck_error(TN_EFORMAT, expected);
+    drop_program(&p);
+    teardown(), setup();
+    tn_param(ps, TN_DIMS(ROWS, 3), tn_constant(0), "words.weight");
+    nn_linear_init(&out, ps, "out", 3, 2);
+    ck_assert(load_with(ps, -1, &p) && p.text.decision.threshold == 0 && tn_params_count(p.ps) == 3);
+    drop_program(&p);
+    ck_assert(!load_with(ps, 0.5, &p));
+    ck_error(TN_EUSAGE, "--threshold: of which label? --positive LABEL names it");
+    drop_program(&p);
+    tn_param(ps, TN_DIMS(1, 1), tn_constant(0), "hidden.bias");
+    ck_assert(!load_with(ps, -1, &p)); /* a net without a hidden layer has no such tensor */
+    ck_assert_int_eq(err.code, TN_EFORMAT);
+    drop_program(&p);
+}
+END_TEST
+
+/* The best epoch, in a file beside the checkpoint: of this training, and what it says. */
+START_TEST(the_best_of_a_training)
+{
+    static const struct {
+        const char *training, *says;
+    } others[] = {{"--dim 1\n--seed 2\n", "that one has --seed 2, this one --seed 1"}, {"--dim 1\n", "that one has , this one --seed 1"}};
+    char            training[] = "--dim 1\n--seed 1\n", expected[200];
+    text_checkpoint c = {.path = path, .training = {.s = training}, .beside = {.s = path}};
+    text_best       best = {0};
+    tn_tensor      *x = tn_param(ps, TN_DIMS(2), tn_constant(3), "x");
+
+    snprintf(path, sizeof path, "/tmp/tarn_data_%ld", (long)getpid());
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        ck_assert(tn_save(ps, path, 1, &(tn_meta){"tarn.training", others[i].training}));
+        ck_assert(!text_best_load(&best, &c, ps));
+        snprintf(expected, sizeof expected, "%s is of another training: %s", path, others[i].says);
+        ck_error(TN_EUSAGE, expected);
+    }
+    ck_assert(tn_save(ps, path, 0, NULL) && !text_best_load(&best, &c, ps));
+    snprintf(expected, sizeof expected, "%s is no checkpoint: its metadata has no \"tarn.training\"", path);
+    ck_error(TN_EFORMAT, expected);
+    ck_assert(tn_save(ps, path, 1, &(tn_meta){"tarn.training", training}));
+    ck_assert(text_best_load(&best, &c, ps) && best.epoch == 0 && best.score == 0);
+    ck_assert(tn_save(ps, path, 3, (tn_meta[]){{"tarn.training", training}, {"tarn.epoch", "7"}, {"tarn.score", "0.25"}}));
+    x->data[1] = 9;
+    ck_assert(text_best_load(&best, &c, ps) && best.epoch == 7 && best.score == 0.25 && x->data[1] == 3);
+    x->data[1] = 9;
+    ck_assert(text_best_restore(&best, ps) && x->data[1] == 3);
+    unlink(path);
+    ck_assert(!text_best_load(&best, &c, ps));
+    ck_assert_int_eq(err.code, TN_EIO);
+    text_best_free(&best);
 }
 END_TEST
 
@@ -354,8 +486,11 @@ static void add(TCase *c)
     tcase_add_test(c, encoded_alike_by_any_number_of_threads);
     tcase_add_test(c, split);
     tcase_add_test(c, scores);
+    tcase_add_test(c, names_of_classes);
     tcase_add_test(c, model_file_there_and_back);
     tcase_add_loop_test(c, hostile_metadata, 0, sizeof bad_meta / sizeof *bad_meta);
+    tcase_add_test(c, tensors_of_a_model);
+    tcase_add_test(c, the_best_of_a_training);
     tcase_add_test(c, where_a_model_can_be_written);
 }
 

@@ -55,13 +55,14 @@ END_TEST
 /* All are right: as sure as n + 2 texts allow. Nothing to tell: 1. */
 START_TEST(temperature_of_few)
 {
-    static const tn_real z[] = {3, 0, 0, 3}, flat[4] = {0}, wrong[] = {0, 3, 3, 0};
+    static const tn_real z[] = {3, 0, 0, 3}, flat[4] = {0}, close[] = {(tn_real)1e-6, 0, 0, (tn_real)1e-6}, wrong[] = {0, 3, 3, 0};
     static const int32_t truth[] = {0, 1};
 
     ck_assert_double_eq_tol(text_temperature_fit((text_answers){z, truth, 2, 2}), 3 / log(3), 1e-9);
     ck_assert_double_eq(text_temperature_fit((text_answers){flat, truth, 2, 2}), 1);
     ck_assert_double_eq(text_temperature_fit((text_answers){wrong, truth, 2, 2}), 1);
     ck_assert_double_eq(text_temperature_fit((text_answers){z, truth, 0, 2}), 1);
+    ck_assert_double_eq(text_temperature_fit((text_answers){close, truth, 2, 2}), 1);
 }
 END_TEST
 
@@ -94,6 +95,8 @@ START_TEST(threshold)
     d.positive = 1;
     ck_assert(text_threshold_fit(&d, a, 0.9, &cut, &err));
     ck_assert(cut.precision == 0 && cut.recall == 0 && cut.threshold == 1);
+    ck_assert(text_threshold_fit(&d, a, 0, &cut, &err));
+    ck_assert(cut.precision == 0 && cut.recall == 0 && cut.threshold < 0.31);
 }
 END_TEST
 
@@ -141,6 +144,9 @@ static const char *const bad_weights[][2] = {
     {"rude=", "--class-weights rude=: \"\" is no number from 0 to 1e6"},
     {"1,,3", "--class-weights 1,,3: \"\" is no number from 0 to 1e6"},
     {"1,2x,3", "--class-weights 1,2x,3: \"2x\" is no number from 0 to 1e6"},
+    {"rude=2e6", "--class-weights rude=2e6: \"2e6\" is no number from 0 to 1e6"},
+    {"rude=123456789012345678901234567890123456789x9",
+     "--class-weights rude=123456789012345678901234567890123456789x9: \"123456789012345678901234567890123456789\" is no number from 0 to 1e6"},
     {"rude=nan", "--class-weights rude=nan: \"nan\" is no number from 0 to 1e6"},
 };
 

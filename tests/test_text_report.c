@@ -110,12 +110,58 @@ START_TEST(drawn)
 }
 END_TEST
 
+/* From the lower left end of what both axes show to the upper right one. */
+START_TEST(diagonals)
+{
+    static const struct {
+        text_interval x, y;
+        const char   *drawn;
+    } charts[] = {{{0, 1}, {0, 1}, "x1=\"48.0\" y1=\"210.0\" x2=\"348.0\" y2=\"10.0\""},
+                  {{0.5, 1}, {0, 2}, "x1=\"48.0\" y1=\"160.0\" x2=\"348.0\" y2=\"110.0\""},
+                  {{0, 2}, {0.5, 1}, "x1=\"123.0\" y1=\"210.0\" x2=\"198.0\" y2=\"10.0\""}};
+
+    for (size_t i = 0; i < sizeof charts / sizeof *charts; i++) {
+        text_buffer page = {0};
+        text_chart  c = {&page, &err, charts[i].x, charts[i].y};
+        text_chart_diagonal(&c);
+        ck_assert_ptr_nonnull(strstr(page.s, charts[i].drawn));
+        text_buffer_free(&page);
+    }
+}
+END_TEST
+
+/* A word that would leave the picture at its right or lower end is left out, and so are more words than there is room for. */
+START_TEST(words_within_the_picture)
+{
+    text_buffer page = {0};
+    text_chart  c = {&page, &err, {0, 1}, {0, 1}};
+    text_places taken = {.n = 0};
+    const struct {
+        double      x, y;
+        const char *word;
+        int         n;
+    } words[] = {{0.5, 0.99, "a", 1}, {1, 0.5, "a", 1}, {0.5, 0, "a", 1}, {0.99, 0.4, "a", 2}, {0.99, 0.2, "\xC3\xA9", 3},
+                 {0.99, 0.1, "\xE4\xBD\xA0", 3}, {0.94, 0.1, "\xE4\xBD\xA0", 4}};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        text_chart_word(&c, &taken, words[i].x, words[i].y, text_span_of(words[i].word));
+        ck_assert_msg(taken.n == words[i].n, "%zu: %d", i, taken.n);
+    }
+    taken.n = 0;
+    for (int i = 0; i < 2 * TEXT_MOST_WORDS; i++) text_chart_word(&c, &taken, i % 8 / 10.0, (i / 8) / 8.0 + 0.05, text_span_of("a"));
+    ck_assert_int_eq(taken.n, TEXT_MOST_WORDS);
+    text_buffer_free(&page);
+}
+END_TEST
+
 static void add(TCase *c)
 {
     tcase_add_test(c, axes);
     tcase_add_test(c, axes_of_little);
     tcase_add_test(c, ticks);
     tcase_add_test(c, drawn);
+    tcase_add_test(c, diagonals);
+    tcase_add_test(c, words_within_the_picture);
 }
 
 int main(void)

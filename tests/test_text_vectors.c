@@ -60,6 +60,7 @@ typedef struct example {
 #define HALF "\0\0\0\xBF"
 
 static const example good[] = {
+    ROW("1 2 3\n2 4 5\n", "[1|2 3][2|4 5]"),
     /* with a header: fastText, which leaves a space at the end; word2vec */
     ROW("2 3\na 1 2 3 \nb -0.5 1e-3 +4. \n", "[a|1 2 3][b|-0.5 0.001 4]"),
     ROW("2 3 \r\na 1 2 3\r\nb .5 1E3 0\r\n", "[a|1 2 3][b|0.5 1000 0]"),
@@ -137,6 +138,12 @@ static const example bad[] = {
     ROW("1 1\na 1.2.3\n", "f:2: number 1 of 1 is \"1.2.3\"" LIKE),
     ROW("1 1\na xy\xE4\xBD\xA0\n", "f:2: number 1 of 1 is \"xy\xE4\xBD\xA0\"" LIKE),
     ROW("1 1\na \xEF\xBC\x91\n", "f:2: number 1 of 1 is \"\xEF\xBC\x91\"" LIKE),
+    ROW("1 1\na 12345678901234567890123456789012345678901x\n", "f:2: number 1 of 1 is \"1234567890123456789012345678901234567890\"" LIKE),
+    ROW("1 1\na \x7F\xFF\n", "f:2: number 1 of 1 is \"??\"" LIKE),
+    ROW("1 1\na \r1\n", "f:2: number 1 of 1 is \"?1\"" LIKE),
+    ROW("1234567890123456789 1\na x\n", "f:2: number 1 of 1 is \"x\"" LIKE),
+    ROW("5\na x\n", NO_VECTORS),
+    ROW("5x 3\na x\n", "f:2: number 1 of 1 is \"x\"" LIKE),
     ROW("1 2\na 1 -1e400\n", "f:2: number 2 of 2 is \"-1e400\": too large"),
     ROW("2 2\na " ONE HALF "\nb " ONE, "f: it ends in row 2; its header says 2 rows of 2 numbers"),
     ROW("2 2\na " ONE HALF, "f: it ends in row 2; its header says 2 rows of 2 numbers"),
@@ -173,6 +180,49 @@ START_TEST(endless)
     rows_of((text_span){x, MANY}, SIZE_MAX);
     ck_error(TN_EFORMAT, "f: byte 12, in row 2: no space in 4096 bytes, where a token should end");
     free(x);
+}
+END_TEST
+
+/* More numbers in a row than are read at a time: in binary as many as are allowed, in text one more. */
+START_TEST(wide_rows)
+{
+    enum { DIM = TEXT_MAX_DIM, SIZE = 20 + 4 * DIM };
+    char        *x = calloc(SIZE, 1), *text = malloc(2 * DIM + 4);
+    tn_real     *numbers = malloc(DIM * sizeof *numbers);
+    const size_t n = (size_t)sprintf(x, "1 %d\na ", DIM);
+    text_vectors v = {0};
+    text_vector  row;
+    bytes        b = {{x, n + 4 * DIM}, SIZE_MAX};
+
+    memcpy(x + n + 4 * (DIM - 1), HALF, 4);
+    ck_assert(text_vectors_open_source(&v, "f", take_bytes, &b, &err));
+    ck_assert(text_vectors_next(&v, &row) && text_vectors_numbers(&v, &row, numbers));
+    ck_assert(numbers[0] == 0 && numbers[DIM - 1] == (tn_real)-0.5);
+    ck_assert(!text_vectors_next(&v, &row));
+    ck_no_error();
+    text_vectors_close(&v);
+    text[0] = 'a';
+    for (int i = 0; i <= DIM; i++) memcpy(text + 1 + 2 * i, " 1", 2);
+    rows_of((text_span){text, 2 * DIM + 3}, SIZE_MAX);
+    ck_error(TN_EFORMAT, "f:1: 65537 numbers for each token: more than 65536");
+    free(numbers);
+    free(text);
+    free(x);
+}
+END_TEST
+
+/* After an error nothing more is read. */
+START_TEST(after_an_error)
+{
+    text_vectors v = {0};
+    text_vector  row;
+    bytes        b = {text_span_of("a 1 2\nb 1\nc 1 2\nd 1 2\n"), SIZE_MAX};
+
+    ck_assert(text_vectors_open_source(&v, "f", take_bytes, &b, &err));
+    ck_assert(text_vectors_next(&v, &row) && !text_vectors_next(&v, &row) && !text_vectors_next(&v, &row));
+    text_vectors_close(&v);
+    ck_assert(!text_vectors_open_source(&v, "f", take_bytes, &b, &err));
+    ck_error(TN_EFORMAT, "f:2: a token and 1 numbers: there should be 2");
 }
 END_TEST
 
@@ -346,6 +396,9 @@ START_TEST(there_and_back)
     table->data[2] = (tn_real)NAN;
     ck_assert(!text_vectors_write(&e, table, f, &left, &err));
     ck_error(TN_ENONFINITE, "the row of \"a\" has a number that is none (NaN)");
+    table->data[2] = (tn_real)INFINITY;
+    ck_assert(!text_vectors_write(&e, table, f, &left, &err));
+    ck_error(TN_ENONFINITE, "the row of \"a\" has a number that is infinite");
     fclose(f);
     text_encoder_free(&e);
 }
@@ -356,6 +409,8 @@ static void add(TCase *c)
     tcase_add_loop_test(c, good_files, 0, sizeof good / sizeof *good);
     tcase_add_loop_test(c, bad_files, 0, sizeof bad / sizeof *bad);
     tcase_add_test(c, endless);
+    tcase_add_test(c, wide_rows);
+    tcase_add_test(c, after_an_error);
     tcase_add_test(c, far_away);
     tcase_add_test(c, nearest_numbers);
     tcase_add_test(c, fills_rows);

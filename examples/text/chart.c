@@ -135,7 +135,7 @@ static bool is_free(const text_places *taken, const struct text_box *box)
         if (box->left < other->right && other->left < box->right && box->top < other->bottom && other->top < box->bottom)
             return false;
     }
-    return box->left > LEFT && box->right < WIDTH && box->top > 0 && box->bottom < HEIGHT - BOTTOM;
+    return box->right < WIDTH && box->bottom < HEIGHT - BOTTOM;
 }
 
 void text_chart_word(text_chart *c, text_places *taken, double x, double y, text_span word)

@@ -560,8 +560,8 @@ static void put_number(double x, char *to, size_t size)
     locale_t users = text_locale_plain();
     int      digits = 15;
 
-    do snprintf(to, size, "%.*g", digits++, x); /* at most 17 */
-    while (strtod(to, NULL) != x);
+    do snprintf(to, size, "%.*g", digits, x);
+    while (strtod(to, NULL) != x && digits++ < 17);
     text_locale_back(users);
 }
 
