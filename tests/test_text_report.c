@@ -1,9 +1,16 @@
-/* test_text_report.c: what classify's report is drawn with: principal axes, charts, escapes. */
+/* test_text_report.c: what classify's report is drawn with: principal axes, charts, escapes; whole pages, and what is written
+ * about single texts. */
+#include <unistd.h>
+
 #include "tests.h"
 
+#include "examples/text/answer.h"
 #include "examples/text/chart.h"
 #include "examples/text/escapes.h"
+#include "examples/text/explain.h"
+#include "examples/text/output.h"
 #include "examples/text/pca.h"
+#include "examples/text/report.h"
 
 /* Points along a line, and less far along another one; both axes are known. */
 START_TEST(axes)
@@ -154,12 +161,229 @@ START_TEST(words_within_the_picture)
 }
 END_TEST
 
+/* ---- pages ------------------------------------------------------------------------------------------------------- */
+
+static void set_numbers(tn_params *params, double phase)
+{
+    for (int i = 0; i < tn_params_count(params); i++) {
+        tn_tensor *x = tn_params_at(params, i);
+        for (int64_t k = 0; k < x->n; k++) x->data[k] = (tn_real)sin(phase + 3 * i + 1.7 * (double)k);
+    }
+}
+
+/* A model that has learnt nothing, but whose numbers are known, so that its page can be. */
+static void write_page(char **words, int n_words, text_decision decision, const text_epoch *epochs, int n)
+{
+    text_program p = {.err = &err, .ps = ps};
+    text_sets    sets = {{.err = &err}, {.err = &err}, {.err = &err}};
+    text_report  r = {0};
+    text_sizes   sizes;
+
+    ck_assert(text_options_parse(&p.options, n_words, words, &err));
+    p.text.encoder.settings = p.options.settings;
+    ck_assert(text_program_learn(&p, &sets));
+    sizes = (text_sizes){text_encoder_rows(&p.text.encoder), p.options.dim, 0, p.text.classes, p.options.pooling};
+    text_classifier_init(&p.model, ps, sizes, tn_constant(0));
+    set_numbers(ps, 0);
+    ck_assert(text_report_begin(&r, &p));
+    for (int i = 0; i < n; i++) ck_assert(text_report_epoch(&r, epochs[i], &err));
+    set_numbers(ps, 1);
+    p.text.decision = decision;
+    ck_assert_msg(text_report_write(&r, &p, &sets), "%s", err.text);
+    text_report_free(&r);
+    text_sets_free(&sets);
+    text_model_free(&p.text);
+}
+
+static size_t read_text(const char *path, char *to, size_t size)
+{
+    FILE  *f = fopen(path, "rb");
+    size_t n;
+
+    ck_assert_msg(f != NULL, "%s", path);
+    n = fread(to, 1, size - 1, f);
+    to[n] = 0;
+    fclose(f);
+    return n;
+}
+
+/* Where what is to be compared with tests/golden/name is written. */
+static char *made_of(const char *name)
+{
+    static char made[200];
+    const char *keep = getenv("KEEP");
+
+    snprintf(made, sizeof made, "%s/%s%ld", keep ? keep : "/tmp", name, keep ? 0 : (long)getpid());
+    return made;
+}
+
+/* Two numbers whose last digits are neighbours may be one number, rounded. */
+static bool same_number(const char **a, const char **b)
+{
+    char        *a_end, *b_end;
+    const double x = number_at(*a, &a_end), y = number_at(*b, &b_end);
+    const char  *point = memchr(*a, '.', (size_t)(a_end - *a));
+
+    *a = a_end;
+    *b = b_end;
+    return x == y || (point && fabs(x - y) < 1.5 * pow(10, (double)(point + 1 - a_end)));
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* As it was when somebody looked at it. What is meant to look otherwise is looked at, and takes the place of the old one:
+ * KEEP=folder in the environment has the test leave it there. */
+static void check_golden(const char *name)
+{
+    static char made[1 << 16], golden[1 << 16];
+    char        kept[100];
+    const char *a = made, *b = golden;
+    bool        same = true;
+
+    snprintf(kept, sizeof kept, "tests/golden/%s", name);
+    read_text(made_of(name), made, sizeof made);
+    if (!getenv("KEEP")) unlink(made_of(name));
+    read_text(kept, golden, sizeof golden);
+    while (same && (*a || *b)) same = is_digit(*a) && is_digit(*b) ? same_number(&a, &b) : *a++ == *b++;
+    ck_assert_msg(same, "%s: behind %.*s comes %.60s, should be %.60s", kept, a - made < 60 ? (int)(a - made) : 60,
+                  a - made < 60 ? made : a - 60, a, b);
+}
+
+static void check_page(const char *name, char **words, int n_words, text_decision decision, const text_epoch *epochs, int n)
+{
+    words[3] = made_of(name);
+    write_page(words, n_words, decision, epochs, n);
+    check_golden(name);
+}
+
+#define WORDS(...) (char *[]){"classify", "train", "--report", NULL, __VA_ARGS__}, sizeof((char *[]){"classify", "train", "--report", NULL, __VA_ARGS__}) / sizeof(char *)
+
+START_TEST(a_page_of_three_labels)
+{
+    static const text_epoch epochs[] = {{1, 1.1, 1.0, 0.31}, {2, 0.7, 0.85, 0.52}, {3, 0.4, 0.88, 0.65}, {4, 0.3, 0.95, 0.61}};
+
+    check_page("report.html", WORDS("--seed", "3", "--dim", "4", "--ngrams", "1", "--subwords", "0", "--validation", "0.5",
+                                    "--target-precision", "0.9", "tests/golden/report.tsv"),
+               (text_decision){1.5, 0.4, 1}, epochs, 4);
+}
+END_TEST
+
+START_TEST(a_page_of_a_training_that_went_on)
+{
+    static const text_epoch epochs[] = {{3, 0.5, 0.6, 1}};
+
+    check_page("report_again.html", WORDS("--dim", "2", "--ngrams", "1", "--subwords", "0", "--validation", "0", "--test",
+                                          "tests/golden/report.tsv", "tests/golden/report.tsv"),
+               (text_decision){1, 0, 2}, epochs, 1);
+}
+END_TEST
+
+/* ---- answers ----------------------------------------------------------------------------------------------------- */
+
+static text_program labelling(void)
+{
+    text_program p = {.err = &err, .ps = ps, .text = {.classes = 3, .decision = text_decision_plain(), .encoder.settings = {TEXT_MIXED, 2, 4, 50}}};
+    text_tokens  tokens = {0};
+    text_buffer  names = {0};
+
+    text_add(&names, text_span_of("kind\nrude<b>\n\"中\"\n"), &err);
+    ck_assert(text_vocabulary_read(&p.text.labels, names.s, &err));
+    ck_assert(text_encoder_learn(&p.text.encoder, &tokens, text_span_of("the tea is good 你 好 & that is 茶"), &err));
+    ck_assert(text_vocabulary_prune(&p.text.encoder.words, 1, &err));
+    text_classifier_init(&p.model, ps, (text_sizes){text_encoder_rows(&p.text.encoder), 4, 0, 3, TEXT_BOTH}, tn_constant(0));
+    set_numbers(ps, 0.5);
+    text_tokens_free(&tokens);
+    text_buffer_free(&names);
+    return p;
+}
+
+START_TEST(probabilities)
+{
+    static const struct {
+        double      p;
+        const char *written;
+    } rows[] = {{0, "0.0000"}, {0.00004, "0.0000"}, {0.00006, "0.0001"}, {0.12346, "0.1235"}, {0.98765, "0.9877"}, {0.99996, "1.0000"}, {1, "1.0000"}};
+    text_buffer b = {0};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        b.n = 0;
+        text_add_probability(&b, rows[i].p, &err);
+        ck_assert_str_eq(b.s, rows[i].written);
+    }
+    text_buffer_free(&b);
+}
+END_TEST
+
+static const char *const texts[] = {"the \"tea\" is good & that is it", "你好, 茶 <b>", "", "x", "\xFF?"};
+enum { TEXTS = sizeof texts / sizeof *texts, WELL_FORMED = TEXTS - 1 };
+
+/* As lines and as JSON, with the tokens that weigh most and without. */
+START_TEST(answers)
+{
+    text_program p = labelling();
+    text_shares  shares = {0};
+    text_buffer  b = {0};
+    text_output  out;
+
+    for (int i = 0; i < WELL_FORMED; i++) {
+        text_data      d = {.err = &err};
+        int32_t        label;
+        const tn_real *probability;
+        ck_assert(text_data_add(&d, &p.text.encoder, text_span_of(texts[i]), 0));
+        probability = text_answers_find(&p, t, &d, &label);
+        ck_assert(probability && text_shares_find(&shares, &p, text_span_of(texts[i]), label));
+        for (int k = 0; k < 2; k++) {
+            const text_answer a = {text_span_of(texts[i]), label, probability, k ? &shares : NULL};
+            ck_assert(text_answer_add_json(&p, &a, &b));
+            if (k) text_shares_sort(&shares, TEXT_SHOWN);
+            ck_assert(text_answer_add(&p, &a, &b));
+        }
+        text_data_free(&d);
+    }
+    ck_assert(text_output_open(&out, made_of("answers.txt"), &err));
+    fwrite(b.s, 1, (size_t)b.n, out.to);
+    ck_assert(text_output_close(&out));
+    check_golden("answers.txt");
+    text_buffer_free(&b);
+    text_shares_free(&shares);
+    text_model_free(&p.text);
+}
+END_TEST
+
+START_TEST(explanations)
+{
+    text_program p = labelling();
+    int          screen = dup(STDOUT_FILENO);
+
+    p.options.html = made_of("explain.html");
+    ck_assert(text_explain(&p, TEXTS, (char *const *)texts));
+    check_golden("explain.html");
+    p.options.html = NULL;
+    fflush(stdout);
+    ck_assert_ptr_nonnull(freopen(made_of("explain.txt"), "w", stdout));
+    ck_assert(text_explain(&p, TEXTS, (char *const *)texts));
+    fflush(stdout);
+    dup2(screen, STDOUT_FILENO);
+    close(screen);
+    check_golden("explain.txt");
+    text_model_free(&p.text);
+}
+END_TEST
+
 static void add(TCase *c)
 {
     tcase_add_test(c, axes);
     tcase_add_test(c, axes_of_little);
     tcase_add_test(c, ticks);
     tcase_add_test(c, drawn);
+    tcase_add_test(c, a_page_of_three_labels);
+    tcase_add_test(c, a_page_of_a_training_that_went_on);
+    tcase_add_test(c, probabilities);
+    tcase_add_test(c, answers);
+    tcase_add_test(c, explanations);
     tcase_add_test(c, diagonals);
     tcase_add_test(c, words_within_the_picture);
 }
