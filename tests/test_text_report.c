@@ -8,9 +8,12 @@
 #include "examples/text/chart.h"
 #include "examples/text/escapes.h"
 #include "examples/text/explain.h"
+#include "examples/text/neighbours.h"
 #include "examples/text/output.h"
 #include "examples/text/pca.h"
+#include "examples/text/predict.h"
 #include "examples/text/report.h"
+#include "examples/text/train.h"
 
 /* Points along a line, and less far along another one; both axes are known. */
 START_TEST(axes)
@@ -104,6 +107,11 @@ START_TEST(drawn)
     page.n = 0;
     text_chart_dot(&c, 8, 5, 1, 2.5, text_span_of("<a & \"b\">"));
     ck_assert_str_eq(page.s, "<circle class=\"dot s2\" cx=\"198.0\" cy=\"110.0\" r=\"2.5\"><title>&lt;a &amp; &quot;b&quot;&gt;</title></circle>\n");
+    page.n = 0;
+    text_chart_mark(&c, 2.5, "here");
+    text_chart_mark(&c, 7.5, "there");
+    ck_assert_str_eq(page.s, "<line class=\"mark\" x1=\"123.0\" y1=\"10\" x2=\"123.0\" y2=\"210\"/><text x=\"127.0\" y=\"20\" text-anchor=\"start\">here</text>\n"
+                             "<line class=\"mark\" x1=\"273.0\" y1=\"10\" x2=\"273.0\" y2=\"210\"/><text x=\"269.0\" y=\"20\" text-anchor=\"end\">there</text>\n");
     page.n = 0;
     text_chart_word(&c, &taken, 5, 1, text_span_of("<w>"));
     ck_assert_str_eq(page.s, "<text class=\"word\" x=\"202.0\" y=\"114.0\">&lt;w&gt;</text>\n");
@@ -353,23 +361,120 @@ START_TEST(answers)
 }
 END_TEST
 
+/* What comes on the standard output goes to where it is compared with tests/golden/name. */
+static int capture(const char *name)
+{
+    const int screen = dup(STDOUT_FILENO);
+
+    fflush(stdout);
+    ck_assert_ptr_nonnull(freopen(made_of(name), "w", stdout));
+    return screen;
+}
+
+static void check_captured(int screen, const char *name)
+{
+    fflush(stdout);
+    dup2(screen, STDOUT_FILENO);
+    close(screen);
+    check_golden(name);
+}
+
 START_TEST(explanations)
 {
     text_program p = labelling();
-    int          screen = dup(STDOUT_FILENO);
+    int          screen;
 
     p.options.html = made_of("explain.html");
     ck_assert(text_explain(&p, TEXTS, (char *const *)texts));
     check_golden("explain.html");
     p.options.html = NULL;
-    fflush(stdout);
-    ck_assert_ptr_nonnull(freopen(made_of("explain.txt"), "w", stdout));
+    screen = capture("explain.txt");
     ck_assert(text_explain(&p, TEXTS, (char *const *)texts));
-    fflush(stdout);
-    dup2(screen, STDOUT_FILENO);
-    close(screen);
-    check_golden("explain.txt");
+    check_captured(screen, "explain.txt");
     text_model_free(&p.text);
+}
+END_TEST
+
+/* Command lines of predict, what each writes of the texts above or of a table, and whether a line matched. */
+START_TEST(predictions)
+{
+    static const char *const lines[] = {"", "--match rude<b>", "--match rude<b> -q", "--match kind --words", "--explain", "--json --explain",
+                                        "--column 2 --format tsv", "--column 2 --format tsv --explain --words --match kind",
+                                        "--column 1 --format csv --words --match kind", "--column 1 --format csv --match kind",
+                                        "--column 2 --format csv --json", "--threshold 0.2 --positive rude<b>"};
+    const int                screen = capture("predict.txt");
+
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        char         line[200], *words[20];
+        int          n = 0;
+        text_program p = labelling();
+        snprintf(line, sizeof line, "classify predict %s", lines[i]);
+        for (char *word = strtok(line, " "); word; word = strtok(NULL, " ")) words[n++] = word;
+        ck_assert(text_options_parse(&p.options, n, words, &err));
+        if (p.options.positive) p.text.decision = (text_decision){1, p.options.threshold, 1};
+        printf("predict %s\n", lines[i]);
+        const bool tsv = strstr(lines[i], "tsv"), csv = strstr(lines[i], "csv");
+        ck_assert_msg(text_predict(&p, tsv ? "tests/golden/predict.tsv" : csv ? "tests/golden/predict.csv" : "tests/golden/predict.lines"), "%s", err.text);
+        printf("%s\n", p.matched ? "some" : "none");
+        text_model_free(&p.text);
+        teardown(), setup();
+    }
+    check_captured(screen, "predict.txt");
+}
+END_TEST
+
+START_TEST(nearest)
+{
+    text_program p = labelling();
+    int          screen = capture("neighbours.txt");
+
+    p.options.top = 4;
+    ck_assert(text_neighbours(&p, "TEA"));
+    p.options.top = 100;
+    ck_assert(text_neighbours(&p, "你"));
+    check_captured(screen, "neighbours.txt");
+    ck_assert(!text_neighbours(&p, "coffee"));
+    ck_error(TN_EUSAGE, "neighbours: \"coffee\" is not in the vocabulary: no training text has it");
+    ck_assert(!text_neighbours(&p, "你好"));
+    ck_error(TN_EUSAGE, "neighbours: \"你好\" is 2 tokens to this model (--tokenizer mixed), and should be one");
+    text_model_free(&p.text);
+}
+END_TEST
+
+/* Trainings of few texts: the losses and scores of each epoch, and what is decided in the end. */
+START_TEST(trainings)
+{
+    static const char *const lines[] = {
+        "", "--batch 4 --epochs 2", "--optimizer adam --hidden 3 --batch 3", "--optimizer adamw", "--optimizer adagrad", "--optimizer rmsprop",
+        "--optimizer sparse_adam", "--pooling mean --tokenizer char", "--pooling max --tokenizer word", "--class-weights none --label-smoothing 0.2",
+        "--class-weights kind=3", "--freeze-embedding", "--patience 1 --epochs 40 --lr 3", "--target-precision 0.9 --positive kind",
+        "--threshold 0.3", "--min-count 2 --ngrams 3 --subwords 4 --buckets 90", "--test tests/golden/report.tsv --patience 2", "--seed 4 --dim 5"};
+    FILE *f = fopen(made_of("train.txt"), "w");
+
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        char         line[300], *words[40];
+        int          n = 0;
+        text_program p = {.err = &err};
+        text_sets    sets = {{.err = &err}, {.err = &err}, {.err = &err}};
+        text_report  r = {0};
+        snprintf(line, sizeof line, "classify train --quiet --dim 3 --ngrams 1 --subwords 0 --epochs 3 --validation 0.3 --report r %s tests/golden/report.tsv",
+                 lines[i]);
+        for (char *word = strtok(line, " "); word; word = strtok(NULL, " ")) words[n++] = word;
+        ck_assert_msg(text_options_parse(&p.options, n, words, &err), "%s", err.text);
+        p.text.encoder.settings = p.options.settings;
+        p.text.pooling = p.options.pooling;
+        ck_assert_msg(text_train(&p, &sets, &r), "%s: %s", lines[i], err.text);
+        fprintf(f, "train %s\n", lines[i]);
+        for (int64_t k = 0; k < r.epochs; k++)
+            fprintf(f, "%g %.4f %.4f %.4f\n", r.epoch[k].number, r.epoch[k].loss, r.epoch[k].judged_loss, r.epoch[k].judged_f1);
+        fprintf(f, "temperature %.3f threshold %.3f of %d\n", p.text.decision.temperature, p.text.decision.threshold, (int)p.text.decision.positive);
+        text_report_free(&r);
+        text_sets_free(&sets);
+        text_model_free(&p.text);
+        tn_params_free(p.ps);
+    }
+    fclose(f);
+    check_golden("train.txt");
 }
 END_TEST
 
@@ -384,6 +489,9 @@ static void add(TCase *c)
     tcase_add_test(c, probabilities);
     tcase_add_test(c, answers);
     tcase_add_test(c, explanations);
+    tcase_add_test(c, predictions);
+    tcase_add_test(c, nearest);
+    tcase_add_test(c, trainings);
     tcase_add_test(c, diagonals);
     tcase_add_test(c, words_within_the_picture);
 }
