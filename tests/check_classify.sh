@@ -172,7 +172,7 @@ for options in "--dim 5" "--pooling max" "--hidden 2" "--epochs 4" "--batch 5" "
         few --model "$work/other" --checkpoint "$work/c" --resume $options "$work/few"
     ok "nothing is said of $options" grep -q ", this one $options\$" "$work/err"
 done
-status 0 "" few --min-count 99 --model "$work/other" --checkpoint "$work/c2" "$work/few" # a vocabulary of nothing
+status 0 "" few --min-count 99 --model "$work/m2" --checkpoint "$work/c2" "$work/few" # a vocabulary of nothing
 rm -f "$work/c2"
 status 2 "that one has --optimizer sgd, this one --optimizer adam" \
     few --model "$work/other" --checkpoint "$work/c" --resume --optimizer adam --lr 0.12 "$work/few"
