@@ -72,6 +72,7 @@ ok "a trial without a token does not fail" \
 status 0 "" $classify tune --trials 9 --ngrams 1 --subwords 0 --epochs 1 --lr 1 --dim 4 --pooling mean --hidden 0 --buckets 9 \
     --min-count 1 --tokenizer mixed --class-weights none "$work/rare"
 ok "not one trial where nothing is left to try" grep -q "^the best of 1 is trial 1:" "$work/out"
+ok "tune does not read a pipe" sh -c "$classify tune --trials 1 --epochs 1 - < '$work/rare' | tail -1 | grep -q ' train --epochs 1 -$'"
 status 1 "cannot write to the standard output" sh -c "$classify tune --trials 1 --epochs 1 $work/rare > /dev/full"
 
 ends

@@ -423,6 +423,21 @@ START_TEST(predictions)
 }
 END_TEST
 
+START_TEST(labels_that_are_not_there)
+{
+    text_program p = labelling();
+
+    p.options.match = "nosuch";
+    ck_assert(!text_predict_all(&p, 1, texts));
+    ck_error(TN_EUSAGE, "--match nosuch: there is no such label: the model has kind, rude<b>, \"中\"");
+    p.options.match = NULL;
+    p.options.words = true;
+    ck_assert(!text_predict(&p, NULL));
+    ck_error(TN_EUSAGE, "--words: no label is \"clean\", so --match LABEL must say whose words: the model has kind, rude<b>, \"中\"");
+    text_model_free(&p.text);
+}
+END_TEST
+
 START_TEST(nearest)
 {
     text_program p = labelling();
@@ -490,6 +505,7 @@ static void add(TCase *c)
     tcase_add_test(c, answers);
     tcase_add_test(c, explanations);
     tcase_add_test(c, predictions);
+    tcase_add_test(c, labels_that_are_not_there);
     tcase_add_test(c, nearest);
     tcase_add_test(c, trainings);
     tcase_add_test(c, diagonals);

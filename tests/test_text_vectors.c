@@ -61,6 +61,7 @@ typedef struct example {
 
 static const example good[] = {
     ROW("1 2 3\n2 4 5\n", "[1|2 3][2|4 5]"),
+    ROW("1 x 3\n2 y 4\n", "[1 x|3][2 y|4]"),
     /* with a header: fastText, which leaves a space at the end; word2vec */
     ROW("2 3\na 1 2 3 \nb -0.5 1e-3 +4. \n", "[a|1 2 3][b|-0.5 0.001 4]"),
     ROW("2 3 \r\na 1 2 3\r\nb .5 1E3 0\r\n", "[a|1 2 3][b|0.5 1000 0]"),

@@ -14,7 +14,7 @@ static int by_cosine(const void *left, const void *right)
     const neighbour *a = left, *b = right;
 
     if (a->cosine != b->cosine) return a->cosine < b->cosine ? 1 : -1;
-    return a->id < b->id ? -1 : 1;
+    return (a->id > b->id) - (a->id < b->id);
 }
 
 static double cosine(const tn_tensor *table, int32_t a, int32_t b)

@@ -332,10 +332,9 @@ static bool set(text_options *o, const option *op, const char *value, tn_error *
         return set_either(op, value, "error", "replace", to, err);
     case SPAN:
         return set_span(op, value, to, err);
-    case PART:
-        break;
+    default: /* PART */
+        return set_part(o, op, value, err);
     }
-    return set_part(o, op, value, err);
 }
 
 /* ---- the command line ------------------------------------------------------------------------------------------ */

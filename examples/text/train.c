@@ -33,10 +33,9 @@ static optim *new_optim(tn_params *ps, text_rule rule, double lr)
         return optim_adagrad(ps, adagrad);
     case TEXT_RMSPROP:
         return optim_rmsprop(ps, rmsprop);
-    case TEXT_SPARSE_ADAM:
-        break;
+    default: /* TEXT_SPARSE_ADAM */
+        return optim_sparse_adam(ps, adam);
     }
-    return optim_sparse_adam(ps, adam);
 }
 
 /* What a training works with, and its own room. */

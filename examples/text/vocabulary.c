@@ -116,7 +116,7 @@ static int by_count(const void *left, const void *right)
     const ranked *a = left, *b = right;
 
     if (a->count != b->count) return a->count < b->count ? 1 : -1;
-    return a->id < b->id ? -1 : 1;
+    return (a->id > b->id) - (a->id < b->id);
 }
 
 /* Fills the empty vocabulary with the tokens of from, in the order of rank. */
