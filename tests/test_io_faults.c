@@ -85,8 +85,8 @@ static void make_folder(void)
     snprintf(vectors_path, sizeof vectors_path, "%s/vectors", folder);
     snprintf(table_path, sizeof table_path, "%s/table.csv", folder);
     write_text(texts_path, "clean\tthe cat\nbad\tno no never\nclean\t一隻貓\nbad\tnever say no\nclean\ta mat\n");
-    write_text(vectors_path, "no 1 2\ncat 3 4\n");
-    write_text(table_path, "n,text\n1,\"never \"\"no\"\"\"\n2,the cat\n");
+    write_text(vectors_path, "No 1 2\ncat 3 4\n");
+    write_text(table_path, "n,text\xFF\n1,\"never \xFF \"\"no\"\"\"\n2,the cat\n\n");
 }
 
 static void drop_folder(void)
