@@ -2,6 +2,7 @@
 #include "tests.h"
 
 #include "examples/text/encoder.h"
+#include "examples/text/utf8.h"
 
 /* The tokens of a text, with a bar behind each. */
 static const char *tokens_of(text_kind kind, text_span text)
@@ -94,6 +95,30 @@ START_TEST(the_hash_is_the_same_everywhere)
     ck_assert_uint_eq(text_hash(text_span_of("word")), 0x5C59B707D9976861u);
     ck_assert_uint_eq(text_hash(text_span_of("a longer text, of three times eight")), 0xAB520177E7D91D30u);
     ck_assert_uint_ne(text_hash((text_span){"a\0", 2}), text_hash((text_span){"a", 1}));
+}
+END_TEST
+
+/* Between two letters, every code point: a model that was trained once reads its texts so for ever. */
+START_TEST(the_tokens_are_the_same_everywhere)
+{
+    static const uint64_t sums[] = {[TEXT_MIXED] = UINT64_C(6801875960793079184), [TEXT_WORD] = UINT64_C(8595152581201127741), [TEXT_CHAR] = UINT64_C(4274277099365773972)};
+
+    for (int kind = TEXT_MIXED; kind <= TEXT_CHAR; kind++) {
+        text_tokens walk = {0};
+        text_token  token;
+        uint64_t    sum = 0;
+        for (int32_t code = 1; code < 0x110000; code++) {
+            char text[6] = "a";
+            int  n = 1;
+            if (code == 0xD800) code = 0xE000; /* what lies between are no characters */
+            n += text_utf8_encode(code, text + n);
+            text[n++] = 'b';
+            ck_assert(text_tokens_begin(&walk, (text_kind)kind, (text_span){text, (size_t)n}, &err));
+            while (text_tokens_next(&walk, &token)) sum = sum * 31 + token.hash;
+        }
+        ck_assert_uint_eq(sum, sums[kind]);
+        text_tokens_free(&walk);
+    }
 }
 END_TEST
 
@@ -294,6 +319,7 @@ static void add(TCase *c)
     tcase_add_test(c, what_is_a_word);
     tcase_add_test(c, what_never_changes_a_text);
     tcase_add_test(c, the_hash_is_the_same_everywhere);
+    tcase_add_test(c, the_tokens_are_the_same_everywhere);
     tcase_add_test(c, names_of_kinds);
     tcase_add_test(c, numbers_by_first_come);
     tcase_add_test(c, names);
