@@ -575,7 +575,7 @@ def classify(run):
         for text, dim, ngrams in ((davidson, 16, 1), (davidson, 64, 1), (davidson, 100, 1), (cold, 16, 1),
                                   (cold, 100, 1), (davidson, 16, 2), (davidson, 100, 2)):
             training_rate(run, c, text, dim, ngrams, [("x", 4)])
-        training_rate(run, c, davidson, 32, 2, [("x", 4)], usual=True)
+        training_rate(run, c, davidson, 64, 2, [("x", 4)], usual=True)
 
 
 def work_folder():
