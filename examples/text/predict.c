@@ -99,6 +99,9 @@ static bool mask(text_program *p, answers *a, text_span *text)
 /* The record with label, probability and, with shares, the tokens as its last columns. */
 static bool add_record(text_program *p, answers *a, text_span record, const text_answer *one)
 {
+    const tn_error later = a->bad; /* a record that is read already may be a bad one: this one comes before it */
+
+    tn_error_clear(&a->bad);
     a->cell.n = 0;
     text_add_probability(&a->cell, (double)one->probability[one->label], p->err);
     text_table_add(&a->table, record, one->text, &a->out);
@@ -110,7 +113,9 @@ static bool add_record(text_program *p, answers *a, text_span record, const text
         text_table_add_cell(&a->table, (text_span){a->cell.s, (size_t)a->cell.n}, &a->out);
     }
     text_buffer_add(&a->out, "\n", 1, p->err);
-    return !p->err->code && !a->bad.code;
+    if (p->err->code || a->bad.code) return false;
+    a->bad = later;
+    return true;
 }
 
 static bool write_answer(text_program *p, answers *a, text_span line, int32_t label, const tn_real *probability)
