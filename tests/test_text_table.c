@@ -68,12 +68,12 @@ START_TEST(columns)
 
     ck_assert(text_table_text(&table, record, &text));
     ck_assert(text_span_equal(text, text_span_of(good[_i].text)));
-    text_table_add(&table, record, text, &out);
+    text_table_add(&table, record, text, &out, &err);
     ck_assert_str_eq(out.s, good[_i].record);
     out.n = 0;
-    text_table_add(&table, record, text_span_of("x\"y"), &out);
-    text_table_add_cell(&table, text_span_of("a,\"b"), &out);
-    text_table_add_cell(&table, text_span_of("c"), &out);
+    text_table_add(&table, record, text_span_of("x\"y"), &out, &err);
+    text_table_add_cell(&table, text_span_of("a,\"b"), &out, &err);
+    text_table_add_cell(&table, text_span_of("c"), &out, &err);
     ck_assert_str_eq(out.s, good[_i].written);
     ck_no_error();
     text_buffer_free(&out);
@@ -115,7 +115,7 @@ START_TEST(cells)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         const text_table table = {.format = all[i].format, .err = &err};
         text_buffer      out = {0};
-        text_table_add_cell(&table, text_span_of(all[i].cell), &out);
+        text_table_add_cell(&table, text_span_of(all[i].cell), &out, &err);
         ck_assert_str_eq(out.s, all[i].written);
         text_buffer_free(&out);
     }

@@ -99,23 +99,18 @@ static bool mask(text_program *p, answers *a, text_span *text)
 /* The record with label, probability and, with shares, the tokens as its last columns. */
 static bool add_record(text_program *p, answers *a, text_span record, const text_answer *one)
 {
-    const tn_error later = a->bad; /* a record that is read already may be a bad one: this one comes before it */
-
-    tn_error_clear(&a->bad);
     a->cell.n = 0;
     text_add_probability(&a->cell, (double)one->probability[one->label], p->err);
-    text_table_add(&a->table, record, one->text, &a->out);
-    text_table_add_cell(&a->table, text_vocabulary_at(&p->text.labels, one->label), &a->out);
-    text_table_add_cell(&a->table, (text_span){a->cell.s, (size_t)a->cell.n}, &a->out);
+    text_table_add(&a->table, record, one->text, &a->out, p->err);
+    text_table_add_cell(&a->table, text_vocabulary_at(&p->text.labels, one->label), &a->out, p->err);
+    text_table_add_cell(&a->table, (text_span){a->cell.s, (size_t)a->cell.n}, &a->out, p->err);
     if (one->shares) {
         a->cell.n = 0;
         text_add_shares(&a->cell, one->shares, p->err);
-        text_table_add_cell(&a->table, (text_span){a->cell.s, (size_t)a->cell.n}, &a->out);
+        text_table_add_cell(&a->table, (text_span){a->cell.s, (size_t)a->cell.n}, &a->out, p->err);
     }
     text_buffer_add(&a->out, "\n", 1, p->err);
-    if (p->err->code || a->bad.code) return false;
-    a->bad = later;
-    return true;
+    return !p->err->code;
 }
 
 static bool write_answer(text_program *p, answers *a, text_span line, int32_t label, const tn_real *probability)
@@ -175,9 +170,9 @@ static bool write_header(text_program *p, answers *a, text_span header)
 
     if (!clean(p, a, &header)) return false;
     text_add(&a->out, header, p->err);
-    for (int i = 0; i < 2 + p->options.explain; i++) text_table_add_cell(&a->table, text_span_of(names[i]), &a->out);
+    for (int i = 0; i < 2 + p->options.explain; i++) text_table_add_cell(&a->table, text_span_of(names[i]), &a->out, p->err);
     text_buffer_add(&a->out, "\n", 1, p->err);
-    return !p->err->code && !a->bad.code;
+    return !p->err->code;
 }
 
 /* The first record: in CSV the header. */

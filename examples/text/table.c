@@ -92,25 +92,20 @@ static void add_quoted(text_buffer *out, text_span s, tn_error *err)
     text_buffer_add(out, "\"", 1, err);
 }
 
-static void add_field(const text_table *t, text_span s, bool quoted, text_buffer *out)
-{
-    (quoted ? add_quoted : text_add)(out, s, t->err);
-}
-
-void text_table_add(const text_table *t, text_span record, text_span text, text_buffer *out)
+void text_table_add(const text_table *t, text_span record, text_span text, text_buffer *out, tn_error *err)
 {
     const bool quoted = t->format == TEXT_CSV && t->field.begin < t->field.end && record.s[t->field.begin] == '"';
 
-    text_buffer_add(out, record.s, (size_t)t->field.begin, t->err);
-    add_field(t, text, quoted, out);
-    text_buffer_add(out, record.s + t->field.end, record.n - (size_t)t->field.end, t->err);
+    text_buffer_add(out, record.s, (size_t)t->field.begin, err);
+    (quoted ? add_quoted : text_add)(out, text, err);
+    text_buffer_add(out, record.s + t->field.end, record.n - (size_t)t->field.end, err);
 }
 
-void text_table_add_cell(const text_table *t, text_span cell, text_buffer *out)
+void text_table_add_cell(const text_table *t, text_span cell, text_buffer *out, tn_error *err)
 {
     const bool csv = t->format == TEXT_CSV;
     const bool quoted = csv && cell.n && (memchr(cell.s, '"', cell.n) || memchr(cell.s, ',', cell.n));
 
-    text_buffer_add(out, csv ? "," : "\t", 1, t->err);
-    add_field(t, cell, quoted, out);
+    text_buffer_add(out, csv ? "," : "\t", 1, err);
+    (quoted ? add_quoted : text_add)(out, cell, err);
 }

@@ -27,10 +27,10 @@ bool text_table_text(text_table *t, text_span record, text_span *text);
 void text_table_pass(text_table *t, text_span record);
 
 /* Adds the record whose text was asked for last, with another text in its column, to out. */
-void text_table_add(const text_table *t, text_span record, text_span text, text_buffer *out);
+void text_table_add(const text_table *t, text_span record, text_span text, text_buffer *out, tn_error *err);
 
 /* Adds one more column: quoted, where CSV needs it. */
-void text_table_add_cell(const text_table *t, text_span cell, text_buffer *out);
+void text_table_add_cell(const text_table *t, text_span cell, text_buffer *out, tn_error *err);
 
 void text_table_free(text_table *t);
 
