@@ -570,7 +570,9 @@ bool optim_next(const optim_update *u, optim_span *s)
 
 /* ---- in pieces ------------------------------------------------------------------------------------------------- */
 
-enum { PIECE = 1 << 16 }; /* numbers: less is done before another thread is awake */
+/* Numbers, of which fewer are moved before another thread is awake. The rows that a step has touched are still in this
+ * processor's caches: only many are worth passing on to another one. */
+enum { PIECE = 1 << 14, ROWS_PIECE = 1 << 18 };
 
 typedef struct pieces {
     const optim_update *u;
@@ -616,6 +618,6 @@ void optim_each(const optim_update *u, optim_move *move, const void *factors)
     if (!u->grad.row) {
         tn_parallel_for(u->param->n, PIECE, move_numbers, &p);
     } else {
-        tn_parallel_for(count_spans(u), 1 + PIECE / (u->grad.width + 1), u->zeros ? move_rows : move_touched_rows, &p);
+        tn_parallel_for(count_spans(u), 1 + ROWS_PIECE / (u->grad.width + 1), u->zeros ? move_rows : move_touched_rows, &p);
     }
 }
