@@ -429,12 +429,11 @@ def data_sets(run, folder):
 class Classifiers:
     """The commands: examples/classify and fastText, the same work for both. usual: as examples/classify comes, with
     pieces of words of 3 to 5 letters, and with the maximum of a text's rows beside their mean, which fastText has not;
-    else words and their mean."""
+    else words and their mean, with rare classes counting as much, which is better for them, and labels as they are."""
 
     def __init__(self, run, folder):
         self.run, self.folder = run, folder
         self.classify = os.environ.get("CLASSIFY") or os.path.join(ROOT, "examples", "classify")
-        self.help = subprocess.run([self.classify, "train", "--help"], capture_output=True, text=True).stdout
         self.fasttext = shutil.which("fasttext")
         if not self.fasttext:
             run.missing["fastText"] = "fasttext"
@@ -444,9 +443,8 @@ class Classifiers:
                 f"{self.folder}/{model}.safetensors", "--tokenizer", "mixed" if text.name == "cold" else "word",
                 "--dim", str(dim), "--ngrams", str(ngrams),
                 "--buckets", "200000", "--epochs", str(epochs)]
-        for option, plain in (("--subwords", "0"), ("--pooling", "mean")):
-            if option in self.help and not usual:
-                argv += [option, plain]
+        plain = ["--subwords", "0", "--pooling", "mean", "--class-weights", "balanced", "--label-smoothing", "0"]
+        argv += [] if usual else plain
         return child(argv + [text.train], cpus=cpus)
 
     def fasttext_train(self, text, model, dim, ngrams, epochs, cpus=1, usual=False):
