@@ -107,6 +107,7 @@ typedef struct tn__param {
     struct tn__param *plan_next;
     bool              planned, plan_dense;
     int64_t           plan_rows; /* n_rows before the plan */
+    const tn__rows   *plan_last; /* whose slots were planned last */
     char              name[TN_NAME];
 } tn__param;
 

@@ -171,6 +171,28 @@ START_TEST(a_tables_gradient_is_its_touched_rows)
 }
 END_TEST
 
+/* Of one array, a part of it, and one of another place: each adds to the rows that it looked up. */
+START_TEST(lookups_of_the_same_ids)
+{
+    static const int32_t ids[] = {4, 1, 3}, others[] = {3, 3, 4};
+    tn_tensor *table = tn_param(ps, TN_DIMS(5, 2), tn_constant(0), "words.weight");
+    tn_tensor *other = tn_param(ps, TN_DIMS(5, 2), tn_constant(0), "others.weight");
+    static const double want[] = {0, 4, 0, 4, 5}, wanted[] = {0, 0, 0, 2, 1};
+    tn_tape_begin(t, TN_GRAD);
+    tn_tensor *sum = total(look_up(table, ids, 2));
+    sum = tn_add(t, sum, total(look_up(table, ids, 3)));
+    sum = tn_add(t, sum, total(look_up(table, others, 3)));
+    sum = tn_add(t, sum, total(look_up(table, ids, 3)));
+    sum = tn_add(t, sum, total(look_up(other, others, 3)));
+    sum = tn_add(t, sum, total(look_up(table, ids, 2)));
+    ck_assert(tn_backward(t, sum));
+    for (int k = 0; k < 10; k++) {
+        ck_assert_double_eq((double)tn_grad_data(table)[k], want[k / 2]);
+        ck_assert_double_eq((double)tn_grad_data(other)[k], wanted[k / 2]);
+    }
+}
+END_TEST
+
 /* Every order of a lookup and a dense use, on one tape and on two, gives the dense sum. */
 START_TEST(rows_and_a_dense_use)
 {
@@ -346,6 +368,7 @@ static void add(TCase *c)
     tcase_add_test(c, gradients_add_up_until_they_are_forgotten);
     tcase_add_test(c, frozen_means_no_gradient);
     tcase_add_test(c, a_tables_gradient_is_its_touched_rows);
+    tcase_add_test(c, lookups_of_the_same_ids);
     tcase_add_loop_test(c, rows_and_a_dense_use, 0, 8);
     tcase_add_test(c, a_lookup_in_a_temporary);
     tcase_add_test(c, reading_rows_as_a_dense_gradient);
