@@ -2,9 +2,9 @@
 
 usage: mutate.py [--mutants 500] [--seed 1] [--jobs N] [FILE...]; make coverage has left which program runs which line
 
-A mutant meets the test programs that run its line, the shortest first, of the float build, then of the double one, then under
-ASan and UBSan; it is noticed when one of them fails, crashes, or takes many times as long as it should. One that compiles to
-the same object code is no mutant. tests/mutants.txt has those that nobody notices, each with the reason; where this begins
+A mutant meets the test of its file and the shortest of the other programs that run its line, a minute of them, of the float
+build, then of the double one, then under ASan and UBSan; it is noticed when one of them fails, crashes, or takes many times as
+long as it should. One that compiles to the same object code is no mutant. tests/mutants.txt has those that nobody notices, each with the reason; where this begins
 with "Same:", it shows that nothing else comes out, and the mutant is not counted."""
 import argparse, collections, concurrent.futures, contextlib, glob, hashlib, json, os, queue, re, resource, shlex, shutil
 import signal, subprocess, sys, time
@@ -13,6 +13,7 @@ VARIANTS = "float", "double", "san/float"
 B, COVERAGE, KNOWN = "build/mutants", "build/coverage", "tests/mutants.txt"
 SOURCES = "src/**/*.[ch]", "nn/*.c", "optim/*.c", "examples/text/*.[ch]"
 ENOUGH = 95 # per cent
+MINUTE = 60 # s, as make coverage took them
 ANY = 0 # no line: of a statement on several lines gcov counts one
 
 # What decides how fast something is and never what comes out: block sizes, grains, how far ahead memory is asked for.
@@ -217,7 +218,7 @@ class Worker:
         for self.plan.fork[name] in "no", "yes": # a process for each test takes longer, but some need it
             begin = time.time()
             if self.meet(name, []):
-                self.plan.seconds[name] = time.time() - begin
+                self.plan.took[name] = time.time() - begin
                 self.plan.sound.add(name)
                 return
         print(f"{name} fails with nothing broken", flush=True)
@@ -230,7 +231,7 @@ class Worker:
             if not self.make(target, self.plan.commands[target], objects):
                 return False
         program = name if name.endswith(".sh") else f"{self.out}/{needs[0]}"
-        return self.run(program, 5 * self.plan.seconds[name] + 20, self.plan.fork[name])
+        return self.run(program, 5 * self.plan.took.get(name, self.plan.seconds[name]) + 20, self.plan.fork[name])
 
     def judge(self, mutant):
         """Who notices it; "" if nobody does, "same code" or "not C" if nobody could."""
@@ -268,7 +269,7 @@ class Plan:
     """What to build and to run for a mutant."""
 
     def __init__(self):
-        self.commands, self.objects, self.seconds, self.fork, self.sound = {}, {}, {}, {}, set()
+        self.commands, self.objects, self.seconds, self.took, self.fork, self.sound = {}, {}, {}, {}, {}, set()
         for variant in VARIANTS:
             make(variant)
             self.commands |= commands(variant)
@@ -293,9 +294,14 @@ class Plan:
         ran = lines.get(mutant.line) or lines[ANY]
         prefix, type = os.path.split(variant)
         names = [os.path.join(prefix, n) for n in ran if n.startswith(type) or variant == "float" and n.endswith(".sh")]
-        stem = os.path.basename(mutant.path).split(".")[0]
+        stem = "kernels" if "/kernels/" in mutant.path else os.path.basename(mutant.path).split(".")[0]
         own = f"{variant}/tests/test_{stem}", f"{variant}/tests/test_text_{stem}"
-        return sorted(names, key=lambda n: (n not in own, self.seconds[n]))
+        chosen, seconds = [], 0
+        for name in sorted(names, key=lambda n: self.seconds[n]):
+            seconds += self.seconds[name]
+            if seconds <= MINUTE or name in own:
+                chosen.append(name)
+        return chosen
 
 
 # ---- the count -------------------------------------------------------------------------------------------------------
