@@ -43,7 +43,6 @@ tn_params *tn_params_new(uint64_t seed, tn_error *err)
 
 static void free_param(tn__param *p)
 {
-    if (!p) return;
     tn_free(p->block);
     tn_free(p->node.grad);
     tn_free(p->row_grad);

@@ -144,6 +144,8 @@ status 0 "2 pieces of $work/one, ... were not UTF-8" $classify train --quiet --u
 status 1 "cannot open \"nosuch\"" $classify train --quiet --validation nosuch --model "$work/other" "$work/three"
 awk 'BEGIN { while (n++ < 24001) print n % 2 ? "a\tx" : "b\ty" }' > "$work/many"
 status 0 "epoch 5/5" $classify train --ngrams 1 --subwords 0 --dim 1 --batch 10000 --model "$work/other" "$work/many"
+head -n 8000 "$work/many" > "$work/some"
+status 0 "epoch 15/15" $classify train --ngrams 1 --subwords 0 --dim 1 --batch 10000 --model "$work/other" "$work/some"
 status 1 "no token occurs 5 times" $classify train --ngrams 1 --subwords 0 --min-count 5 --model "$work/other" "$work/strange"
 status 1 "cannot write \"/nosuch/m\"" $classify train --model /nosuch/m examples/data/train.tsv
 status 1 "the loss is" $classify train --quiet --lr 1e30 --model "$work/other" examples/data/train.tsv

@@ -34,7 +34,8 @@ for word in $words --epochs\ 2 --buckets\ 500; do
     ok "the command is without $word" grep -q -e "$word" "$work/command"
 done
 ok "the command cannot be pasted: $(cat "$work/command")" sh -c "$(cat "$work/command") --quiet --model '$work/m'"
-(cd "$work" && PATH="$PWD:$PATH" && ln -sf "$OLDPWD/$classify" "my classify" &&
+program=$(cd "$(dirname "$classify")" && pwd)/$(basename "$classify")
+(cd "$work" && PATH="$PWD:$PATH" && ln -sf "$program" "my classify" &&
     "my classify" tune --trials 1 --epochs 1 --model "a'b" -- "-it's texts" "-it's texts" > out &&
     sh -c "$(tail -1 out) > progress 2>&1") || bad "odd names: $(tail -1 "$work/out")"
 ok "the model of the command that was pasted is not there" [ -e "$work/a'b" ]

@@ -10,7 +10,7 @@ TYPES = "float", "double"
 KNOWN = "tests/coverage.txt"
 ENOUGH = 95 # per cent of branches
 OURS = re.compile(r"\$\{?CLASSIFY\b|\$B/float/tests/killed") # scripts that run examples/classify, wherever it is
-FAILS = re.compile(r"\|\| \w*fail\w*\(") # what fails gives false: after it comes one branch, where gcc counts two
+FAILS = re.compile(r"\|\|\s+\w*fail\w*\(") # what fails gives false: after it comes one branch, where gcc counts two
 
 
 def counted(objects):
@@ -82,8 +82,9 @@ def added_up(build):
     for name, lines in total.items():
         text = lines_of(name)
         for number, (_, branches) in lines.items():
-            for _ in FAILS.findall(text[number - 1]):
-                if 0 in branches:
+            line, after = text[number - 1], text[number]
+            for fails in FAILS.finditer(line + "\n" + after):
+                if fails.start() < len(line) and 0 in branches:
                     branches.remove(0)
     return total
 

@@ -417,6 +417,8 @@ static const bag_misuse bag_misuses[] = {
      "embedding_bag \"words\": offsets is NULL, and should hold 1"},
     {"tn_embedding_bag: a negative number of bags", {{some_ids, 6}, beyond, -1}, TN_BAG_MEAN, false, false, 0, TN_EUSAGE,
      "embedding_bag \"words\": -1 bags of 6 ids"},
+    {"tn_embedding_bag: a negative number of ids", {{some_ids, -6}, beyond, 1}, TN_BAG_MEAN, false, false, 0, TN_EUSAGE,
+     "embedding_bag \"words\": 1 bags of -6 ids"},
     {"tn_embedding_bag: ids at NULL", {{NULL, 6}, beyond, 1}, TN_BAG_MEAN, false, false, 0, TN_EUSAGE,
      "embedding_bag \"words\": ids is NULL, and should hold 6"},
     {"tn_embedding_bag: an id outside [0, V)", {{bad_ids, 5}, beyond, 2}, TN_BAG_MEAN, false, false, 0, TN_EINDEX,

@@ -93,9 +93,29 @@ static tn_tensor *no_sample(tn_tape *tape, int k)
     return NULL;
 }
 
+/* 17, where 16 are checked. */
+static tn_tensor *many_samples(tn_tape *tape, int k);
+static bool many_shape(tn_tensor *y)
+{
+    return tn_set_shape_like(y, y->in[0]);
+}
+
+static const tn_op many = {.name = "many", .n_in = -1, .shape = many_shape, .forward = product_forward,
+                           .backward = product_backward, .sample = many_samples};
+
+static tn_tensor *many_samples(tn_tape *tape, int k)
+{
+    tn_tensor *x[17];
+    for (int i = 0; i < 17; i++) x[i] = tn_sample(tape, TN_DIMS(3), 1, 2);
+    return k > 0 ? NULL : tn_apply(tape, &many, 17, x, NULL);
+}
+
 START_TEST(needs_backward_and_sample)
 {
     tn_op op = product;
+    ck_assert(!tn_gradcheck(t, &many));
+    ck_misuse("tn_gradcheck: a sample of more than 16 inputs",
+              TN_EUSAGE, "gradcheck: many, sample 0 is of too many inputs");
     op.sample = NULL;
     ck_assert(!tn_gradcheck(t, &op));
     ck_misuse("tn_gradcheck: an op without sample", TN_EUSAGE, "gradcheck: product has no sample");

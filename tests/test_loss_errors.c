@@ -4,7 +4,7 @@
 
 /* ---- misuse ---------------------------------------------------------------------------------------------------- */
 
-static const int32_t labels[] = {0, 1, 4, 7, -100};
+static const int32_t labels[] = {0, 1, 4, 7, -100}, below[] = {0, -1};
 
 typedef struct misuse misuse;
 typedef tn_tensor *call_fn(const misuse *m, tn_tensor *a, tn_tensor *b, tn_tensor *c);
@@ -24,6 +24,12 @@ struct misuse {
 static tn_ids ids_of(const misuse *m)
 {
     return (tn_ids){labels, (int64_t)m->number};
+}
+
+static tn_tensor *label_below_0(const misuse *m, tn_tensor *a, tn_tensor *b, tn_tensor *c)
+{
+    (void)m, (void)b, (void)c;
+    return tn_cross_entropy(t, a, (tn_ids){below, 2});
 }
 
 static tn_tensor *matmul(const misuse *m, tn_tensor *a, tn_tensor *b, tn_tensor *c)
@@ -243,6 +249,8 @@ static const misuse misuses[] = {
 
     {"tn_cross_entropy: a label outside [0, C)", cross_entropy, {2, {4, 5}}, NONE, NONE, 4, TN_EINDEX,
      "cross_entropy: label 7 at position 3 is outside [0, 5): the logits have 5 classes, counted from 0"},
+    {"tn_cross_entropy: a label outside [0, C)", label_below_0, {2, {2, 5}}, NONE, NONE, 0, TN_EINDEX,
+     "cross_entropy: label -1 at position 1 is outside [0, 5): the logits have 5 classes, counted from 0"},
     {"tn_cross_entropy: not a label for each row",
      cross_entropy, {2, {4, 5}}, NONE, NONE, 3, TN_ESHAPE, "cross_entropy: 3 labels for the 4 rows of (4, 5)"},
     {"tn_cross_entropy: logits is a scalar", cross_entropy, {0, {0}}, NONE, NONE, 1, TN_ESHAPE,

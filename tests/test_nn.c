@@ -21,6 +21,70 @@ static const int32_t some_ids[] = {2, 0, 2};
 static const tn_ids  ids = {some_ids, 3};
 static const tn_real table[] = {1, 2, 30, 40, 500, 600};
 
+/* ---- ops at their edges ------------------------------------------------------------------------------------------ */
+
+/* Two uses of the same bias: of many rows, and of none. */
+START_TEST(layer_norm_of_no_rows)
+{
+    static const tn_real row[4] = {1, 2, 3, 4};
+    tn_tensor *b = tn_param(ps, TN_DIMS(4), tn_constant(0), "b.bias"), *parts[3];
+    tn_real *many = calloc(300 * 4, sizeof *many);
+    for (int i = 0; i < 300 * 4; i++) many[i] = row[i % 4] + (tn_real)(i / 4);
+    tn_tape_begin(t, TN_GRAD);
+    for (int i = 0; i < 3; i++) {
+        tn_tensor *x = tn_input(t, TN_DIMS(i == 1 ? 0 : 300, 4), many, false);
+        parts[i] = tn_layer_norm(t, x, NULL, b, 1e-5);
+    }
+    ck_assert_msg(tn_backward(t, tn_sum(t, tn_concat(t, 3, parts, 0), TN_ALL, false)), "%s", err.text);
+    for (int i = 0; i < 4; i++) ck_assert_double_eq_tol((double)tn_grad_data(b)[i], 600, 1e-3);
+    free(many);
+}
+END_TEST
+
+START_TEST(softmax_of_minus_infinity)
+{
+    static const tn_real x[] = {-INFINITY, 1, 0, -INFINITY, 1, -INFINITY};
+    tn_tape_begin(t, TN_EVAL);
+    ck_values(tn_softmax(t, tn_const(t, TN_DIMS(2, 3), x), 0), 0, 0.5, 1, 0, 0.5, 0);
+}
+END_TEST
+
+START_TEST(logsumexp_of_many)
+{
+    tn_tape_begin(t, TN_EVAL);
+    tn_tensor *x = tn_input(t, TN_DIMS(2, 5000), NULL, false);
+    ck_values(tn_logsumexp(t, x, TN_DIMS(1), false), log(5000), log(5000));
+}
+END_TEST
+
+/* The kernel spans eleven places, ten of which are padding. */
+START_TEST(unfold_of_little)
+{
+    static const tn_real seven = 7;
+    const tn_unfold_options all = {.kernel = 11, .stride = 1, .padding = 5, .dilation = 1};
+    tn_tape_begin(t, TN_GRAD);
+    tn_tensor *x = tn_input(t, TN_DIMS(1, 1, 1), &seven, true), *y = tn_unfold(t, x, all);
+    ck_values(y, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0);
+    ck_assert(tn_backward(t, tn_sum(t, y, TN_ALL, false)));
+    ck_assert_double_eq((double)tn_grad_data(x)[0], 1);
+}
+END_TEST
+
+/* As many that their hashes meet. */
+START_TEST(rows_by_frequency)
+{
+    enum { ROWS = 3000 };
+    int32_t twice[2 * ROWS];
+    tn_embedding_options by_freq = tn_embedding_defaults();
+    by_freq.scale_grad_by_freq = true;
+    for (int i = 0; i < 2 * ROWS; i++) twice[i] = i % ROWS * 7;
+    tn_tensor *w = tn_param(ps, TN_DIMS(7 * ROWS, 1), tn_constant(1), "words.weight");
+    tn_tape_begin(t, TN_GRAD);
+    ck_assert(tn_backward(t, tn_sum(t, tn_embedding(t, w, (tn_ids){twice, 2 * ROWS}, by_freq), TN_ALL, false)));
+    for (int i = 0; i < 7 * ROWS; i++) ck_assert_double_eq((double)tn_grad_data(w)[i], i % 7 == 0);
+}
+END_TEST
+
 /* ---- embedding ------------------------------------------------------------------------------------------------- */
 
 START_TEST(embedding_is_random)
@@ -593,6 +657,11 @@ END_TEST
 
 static void add(TCase *c)
 {
+    tcase_add_test(c, layer_norm_of_no_rows);
+    tcase_add_test(c, softmax_of_minus_infinity);
+    tcase_add_test(c, logsumexp_of_many);
+    tcase_add_test(c, unfold_of_little);
+    tcase_add_test(c, rows_by_frequency);
     tcase_add_test(c, embedding_is_random);
     tcase_add_test(c, embedding_of_one_seed);
     tcase_add_test(c, embedding_from_a_table);

@@ -143,6 +143,7 @@ static const struct bad {
     {HEAD "'shape' (1,)}", TN_EFORMAT, "character 49 of the .npy header: a colon is wanted here"},
     {HEAD "'shape': 1}", TN_EFORMAT, "character 50 of the .npy header: ( is wanted here"},
     {HEAD "'shape': (1)}", TN_EFORMAT, "character 52 of the .npy header: a comma is wanted here"},
+    {HEAD "'shape': (1, 1 1)}", TN_EFORMAT, "character 56 of the .npy header: a comma is wanted here"},
     {HEAD "'shape': (,)}", TN_EFORMAT, "character 51 of the .npy header: a size is wanted here"},
     {HEAD "'shape': (-1,)}", TN_EFORMAT, "character 51 of the .npy header: a size is wanted here"},
     {HEAD "'shape': (1.0,)}", TN_EFORMAT, "character 52 of the .npy header: a comma is wanted here"},
@@ -213,6 +214,9 @@ END_TEST
 START_TEST(refuses_numbers_that_do_not_fit)
 {
     put_npy(1, "{'descr': '<i8', 'fortran_order': False, 'shape': (2,)}", (const int64_t[]){3, INT64_MAX}, 16);
+    ck_assert_ptr_null(load());
+    ck_assert_str_eq(cause(), "number 1 does not fit this build's type");
+    put_npy(1, "{'descr': '<i8', 'fortran_order': False, 'shape': (2,)}", (const int64_t[]){3, (INT64_C(1) << 53) + 1}, 16);
     ck_assert_ptr_null(load());
     ck_assert_str_eq(cause(), "number 1 does not fit this build's type");
     if (sizeof(tn_real) == 8) return;

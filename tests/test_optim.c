@@ -465,6 +465,11 @@ START_TEST(clip_norm)
     ck_near((double)held.data[2], 4);
     optim_clip_norm(ps, 0);
     ck_assert(tn_grad_data(a)[0] == 0);
+    tn_params_zero_grad(ps);
+    tn_tape_begin(t, TN_GRAD);
+    tn_backward(t, tn_sum(t, a, TN_ALL, false)); /* b has no gradient */
+    ck_near(optim_clip_norm(ps, 0.5), sqrt(2));
+    ck_near((double)tn_grad_data(a)[1], 0.5 / sqrt(2));
     ck_no_error();
 }
 END_TEST
@@ -760,6 +765,7 @@ END_TEST
 START_TEST(no_gradient)
 {
     static const char *text = "optim_step: no gradient since the last step: call tn_backward first";
+    tn_buffer(ps, TN_SCALAR, tn_constant(0), "mean");
     tn_tensor *a = scalar_param("a");
     optim *o = plain_sgd();
     ck_assert(!optim_step(o));

@@ -81,6 +81,17 @@ START_TEST(changes_no_bit)
 }
 END_TEST
 
+START_TEST(records_many)
+{
+    tn_profile(t, true);
+    tn_tape_begin(t, TN_EVAL);
+    tn_tensor *x = tn_input(t, TN_DIMS(1), NULL, false);
+    for (int i = 0; i < 3000; i++) x = tn_relu(t, x);
+    ck_assert_int_eq(t->profile.n, 3000);
+    ck_assert_int_eq(t->profile.lost, 0);
+}
+END_TEST
+
 START_TEST(prints_a_table)
 {
     tn_profile(t, true);
@@ -145,6 +156,7 @@ static void add(TCase *c)
     tcase_add_test(c, records_only_when_on);
     tcase_add_test(c, records_time_and_order);
     tcase_add_test(c, changes_no_bit);
+    tcase_add_test(c, records_many);
     tcase_add_test(c, prints_a_table);
     tcase_add_test(c, writes_a_trace);
     tcase_add_test(c, writes_nothing_of_nothing);

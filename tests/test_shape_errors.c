@@ -48,6 +48,8 @@ MISUSE(sum_scalar, tn_sum(t, of(TN_SCALAR), TN_DIMS(0), false))
 MISUSE(mean_negative, tn_mean(t, X, TN_DIMS(0, -3), true))
 MISUSE(var_twice, tn_var(t, X, TN_DIMS(1, -1), false))
 MISUSE(min_count, tn_min(t, X, ((tn_dims){9, {0}}), false))
+MISUSE(min_count_below, tn_min(t, X, ((tn_dims){-1, {0}}), false))
+MISUSE(unfold_kernel, tn_unfold(t, of(TN_DIMS(1, 2, 9)), (tn_unfold_options){0, 1, 0, 1}))
 MISUSE(max_nothing, tn_max(t, of(TN_DIMS(2, 0)), TN_DIMS(1), false))
 MISUSE(min_nothing, tn_min(t, of(TN_DIMS(0)), TN_ALL, true))
 MISUSE(logsumexp_range, tn_logsumexp(t, X, TN_DIMS(INT64_MIN), false))
@@ -149,6 +151,8 @@ static const misuse misuses[] = {
     {"tn_mean: a dimension out of range", mean_negative, TN_EINDEX, "mean: dimension -3 is outside [-2, 2)"},
     {"tn_var: a dimension named twice", var_twice, TN_EUSAGE, "var: dimension 1 is named twice"},
     {"tn_min: a list of more than TN_MAX_RANK", min_count, TN_EUSAGE, "min: a list of 9 dimensions; it has 0 (all) to 8"},
+    {"tn_min: a list of more than TN_MAX_RANK", min_count_below, TN_EUSAGE, "min: a list of -1 dimensions; it has 0 (all) to 8"},
+    {"tn_unfold: kernel, stride or dilation below 1", unfold_kernel, TN_EUSAGE, "unfold: kernel 0, stride 1, dilation 1: each must be at least 1"},
     {"tn_max: of nothing", max_nothing, TN_ESHAPE, "max: x (2, 0) has nothing to choose from in the dimensions given"},
     {"tn_min: of nothing", min_nothing, TN_ESHAPE, "min: x (0,) has nothing to choose from in the dimensions given"},
     {"tn_logsumexp: a dimension out of range",

@@ -147,6 +147,33 @@ START_TEST(a_reshaped_parameter_gets_its_gradient)
 }
 END_TEST
 
+/* The rows of a table in another shape are no rows of the table. */
+START_TEST(a_lookup_in_a_reshaped_parameter)
+{
+    static const int32_t id = 2;
+    tn_tensor *w = tn_param(ps, TN_DIMS(6), tn_constant(1), "w");
+    tn_tape_begin(t, TN_GRAD);
+    ck_assert(tn_backward(t, total(tn_embedding(t, tn_reshape(t, w, TN_DIMS(3, 2)), (tn_ids){&id, 1}, tn_embedding_defaults()))));
+    check_numbers(tn_grad_data(w), (double[]){0, 0, 0, 0, 1, 1}, 6);
+}
+END_TEST
+
+START_TEST(nothing_is_made_after_an_error)
+{
+    tn_tape_begin(t, TN_GRAD);
+    tn_tensor *x = input3(true);
+    tn_fail(&err, TN_EUSAGE, "the first");
+    ck_assert_ptr_null(tn_tape_new(1, 0, &err));
+    ck_assert_ptr_null(tn_params_new(1, &err));
+    ck_assert_ptr_null(tn_params_snapshot(ps));
+    ck_assert(!tn_params_restore(ps, NULL));
+    ck_assert_ptr_eq(tn_keep_grad(x), x);
+    ck_assert(!tn_npy_save(x, "build/none.npy", &err));
+    ck_assert(!tn_load(ps, "build/none.safetensors", TN_STRICT));
+    ck_error(TN_EUSAGE, "the first");
+}
+END_TEST
+
 START_TEST(backward_from_a_given_gradient)
 {
     tn_real dy[] = {1, 10, 100};
@@ -504,6 +531,8 @@ static void add(TCase *c)
     tcase_add_test(c, gradients_of_many_inputs);
     tcase_add_test(c, an_alias_shares_its_roots_gradient);
     tcase_add_test(c, a_reshaped_parameter_gets_its_gradient);
+    tcase_add_test(c, a_lookup_in_a_reshaped_parameter);
+    tcase_add_test(c, nothing_is_made_after_an_error);
     tcase_add_test(c, backward_from_a_given_gradient);
     tcase_add_test(c, a_chain_of_100000);
     tcase_add_test(c, gradients_of_temporaries_are_handed_back);

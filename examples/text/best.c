@@ -36,7 +36,7 @@ static bool save(const text_best *b, text_checkpoint *c, const text_model *m, co
 
 bool text_best_offer(text_best *b, int64_t epoch, double score, text_checkpoint *c, const text_model *m, tn_params *ps)
 {
-    if (!b->patience || (b->epoch && score <= b->score)) return true;
+    if (b->epoch && score <= b->score) return true;
     return take(b, epoch, score, ps) && (!c->path || save(b, c, m, ps));
 }
 

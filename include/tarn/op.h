@@ -131,8 +131,8 @@ void tn_params_commit(tn_params *ps);
  * backward with central differences; with every subset of constant inputs, and with the same tensor in two places where the
  * shapes allow it. Passes when |a - n| <= tol * max(1, |a|, |n|), tol 1e-6 in the double build and 1e-2 in float. Usage
  * error: a gradient that differs (it names the op, the sample, the input, the element and both values); an op that is NULL;
- * an op without sample; an op without backward; no sample at all; a sample that is not this op's result. Errors: those of
- * the samples. */
+ * an op without sample; an op without backward; no sample at all; a sample of more than 16 inputs; a sample that is not this
+ * op's result. Errors: those of the samples. */
 bool tn_gradcheck(tn_tape *t, const tn_op *op);
 
 /* An input for samples: values in [low, high), the same in every run and build; it wants a gradient. Errors: tn_input's. */
