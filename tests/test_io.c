@@ -592,6 +592,11 @@ START_TEST(a_second_name_for_the_same_weights)
     load_twice_named(TYPED("F32", "[2,1]", "[0,8]"), TYPED("F32", "[1,2]", "[8,16]"), same, text);
     load_twice_named(TYPED("F32", "[2,1]", "[0,8]"), TYPED("F32", "[2]", "[8,16]"), same, text);
     load_twice_named(TYPED("F32", "[2,1]", "[0,8]"), TYPED("I32", "[2,1]", "[8,16]"), same, text);
+    load_twice_named(TYPED("F32", "[1,2]", "[0,8]"), TYPED("F32", "[2,1]", "[8,16]"), same,
+                     "load \"m.safetensors\": tensor \"words\" is (1, 2), the model wants (2, 1); tensor \"out\" is unexpected");
+    load_twice_named(TYPED("BOOL", "[2,1]", "[0,2]"), TYPED("U8", "[14]", "[2,16]"), same,
+                     "load \"m.safetensors\": tensor \"words\" is of type BOOL, the model wants F32, F64, F16 or BF16; "
+                     "tensor \"out\" is unexpected");
     ck_assert_double_eq((double)words->data[1], 7);
     load_twice_named(TYPED("F32", "[2,1]", "[0,8]"), TYPED("F32", "[2,1]", "[8,16]"), same, NULL);
     ck_assert_double_eq((double)words->data[0], 1);
@@ -899,6 +904,23 @@ START_TEST(misused_files)
     tn_file_close(f);
     ck_assert(!tn_file_load(NULL, ps, TN_STRICT));
     ck_misuse("tn_file_load: f is NULL", TN_EUSAGE, "load: the file is NULL, and no earlier error says why");
+    clear_folder();
+}
+END_TEST
+
+/* Of two errors, the params' one says nothing of what the file's one says. */
+START_TEST(a_file_that_has_failed)
+{
+    tn_error theirs = {0};
+    tn_real  x;
+    tn_param(ps, TN_DIMS(1), tn_constant(7), "a");
+    tn_file_close(open_bytes(make_file("{" ENTRY("a", "F32", "[1]", "[0,4]") "}", 4, NULL)));
+    tn_file *f = tn_file_open(in_folder("a"), &theirs);
+    ck_assert(!tn_file_read(f, "b", &x, 1));
+    ck_assert_int_eq(theirs.code, TN_EFORMAT);
+    ck_assert(!tn_file_load(f, ps, TN_STRICT));
+    ck_no_error();
+    tn_file_close(f);
     clear_folder();
 }
 END_TEST
@@ -1268,6 +1290,7 @@ static void add(TCase *c)
     tcase_add_test(c, reading_what_is_not_there);
     tcase_add_test(c, files_that_cannot_be_opened);
     tcase_add_test(c, misused_files);
+    tcase_add_test(c, a_file_that_has_failed);
     tcase_add_test(c, misused_loads);
     tcase_add_test(c, more_than_the_format_has_room_for);
     tcase_add_test(c, a_file_that_becomes_shorter);

@@ -41,6 +41,17 @@ START_TEST(layer_norm_of_no_rows)
 }
 END_TEST
 
+/* One text, and not one value. */
+START_TEST(batch_norm_of_no_channels)
+{
+    const tn_batch_norm_options training = {.training = true, .momentum = 0.1, .eps = 1e-5};
+    tn_tape_begin(t, TN_GRAD | TN_TRAIN);
+    tn_tensor *x = tn_input(t, TN_DIMS(1, 0), NULL, false);
+    ck_assert_str_eq(TN_STR(tn_batch_norm(t, x, NULL, NULL, (tn_batch_statistics){0}, training)), "(1, 0)");
+    ck_no_error();
+}
+END_TEST
+
 START_TEST(softmax_of_minus_infinity)
 {
     static const tn_real x[] = {-INFINITY, 1, 0, -INFINITY, 1, -INFINITY};
@@ -658,6 +669,7 @@ END_TEST
 static void add(TCase *c)
 {
     tcase_add_test(c, layer_norm_of_no_rows);
+    tcase_add_test(c, batch_norm_of_no_channels);
     tcase_add_test(c, softmax_of_minus_infinity);
     tcase_add_test(c, logsumexp_of_many);
     tcase_add_test(c, unfold_of_little);
