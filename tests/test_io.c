@@ -103,6 +103,20 @@ static void add_model(tn_params *to, bool filled)
     tn_buffer(to, TN_DIMS(1, 2, 1, 1, 1, 1, 2, 1), init, "嗎 \"quoted\"\t");
 }
 
+START_TEST(behind_the_end_of_memory_is_nothing)
+{
+    char to[5] = "****";
+    char *two = malloc(2); /* a byte more, and AddressSanitizer says so */
+    memcpy(two, "ab", 2);
+    const tn__in in = tn__in_memory(two, 2);
+    ck_assert_int_eq(tn__in_read(&in, 1, to, 4), 1);
+    ck_assert_int_eq(tn__in_read(&in, 2, to, 1), 0);
+    ck_assert_int_eq(tn__in_read(&in, 9, to, 1), 0);
+    ck_assert_str_eq(to, "b***");
+    free(two);
+}
+END_TEST
+
 START_TEST(what_is_saved_comes_back)
 {
     tn_params *other = tn_params_new(2, &err);
@@ -1260,6 +1274,7 @@ END_TEST
 
 static void add(TCase *c)
 {
+    tcase_add_test(c, behind_the_end_of_memory_is_nothing);
     tcase_add_test(c, what_is_saved_comes_back);
     tcase_add_test(c, a_file_with_the_number_0);
     tcase_add_test(c, what_is_in_the_file);
