@@ -20,7 +20,7 @@ END_TEST
 
 /* ---- an op with faults to switch on ---------------------------------------------------------------------------------- */
 
-typedef enum fault { NONE, WRONG_VALUE, IGNORES_FIRST, WRONG_ELEMENT, FORGETS_SECOND } fault;
+typedef enum fault { NONE, WRONG_VALUE, IGNORES_FIRST, WRONG_ELEMENT, FORGETS_SECOND, FORGETS_TWIN } fault;
 static fault faulty;
 
 static bool product_shape(tn_tensor *y)
@@ -39,6 +39,7 @@ static void product_backward(tn_tensor *y)
     for (int k = 0; k < 2; k++) {
         bool first;
         if (k == 1 && faulty == FORGETS_SECOND && tn_wants(y, 0)) continue;
+        if (k == 1 && faulty == FORGETS_TWIN && y->in[0] == y->in[1]) continue;
         tn_real *gx = tn_grad(y, k, &first);
         const tn_real *other = y->in[1 - k]->data;
         for (int64_t i = 0; gx && i < y->n; i++) {
@@ -78,6 +79,7 @@ START_TEST(wrong_op_is_noticed)
         {WRONG_VALUE, "gradcheck: product, sample 0: input 1 (3,), element 0: backward gives "},
         {WRONG_ELEMENT, "gradcheck: product, sample 0: input 0 (3,), element 2: backward gives "},
         {IGNORES_FIRST, "(the input has other uses)"},
+        {FORGETS_TWIN, "(the same tensor as two inputs)"},
         {FORGETS_SECOND, "gradcheck: product, sample 0: input 1 (3,), element 0: backward gives 0, differences give "},
     };
     faulty = wrong[_i].f;
@@ -140,7 +142,7 @@ static void add(TCase *c)
     while (tests_builtin_ops[n]) n++;
     tcase_add_loop_test(c, builtin, 0, n);
     tcase_add_test(c, right_op_passes);
-    tcase_add_loop_test(c, wrong_op_is_noticed, 0, 4);
+    tcase_add_loop_test(c, wrong_op_is_noticed, 0, 5);
     tcase_add_test(c, needs_backward_and_sample);
 }
 

@@ -234,6 +234,17 @@ START_TEST(a_lookup_in_a_temporary)
 }
 END_TEST
 
+START_TEST(an_op_that_looks_nothing_up_has_no_rows)
+{
+    tn_tensor *w = tn_param(ps, TN_DIMS(3), tn_constant(1), "w");
+    const int32_t *at;
+    tn_tape_begin(t, TN_GRAD);
+    tn_tensor *y = tn_square(t, w);
+    ck_assert_ptr_null(tn_grad_rows(y, 0, &at));
+    ck_no_error();
+}
+END_TEST
+
 START_TEST(reading_rows_as_a_dense_gradient)
 {
     static const int32_t ids[] = {3, 3};
@@ -371,6 +382,7 @@ static void add(TCase *c)
     tcase_add_test(c, lookups_of_the_same_ids);
     tcase_add_loop_test(c, rows_and_a_dense_use, 0, 8);
     tcase_add_test(c, a_lookup_in_a_temporary);
+    tcase_add_test(c, an_op_that_looks_nothing_up_has_no_rows);
     tcase_add_test(c, reading_rows_as_a_dense_gradient);
     tcase_add_test(c, changes_of_buffers_are_proposed_and_committed);
     tcase_add_test(c, max_norm_writes_only_what_nobody_needs);

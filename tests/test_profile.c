@@ -112,6 +112,18 @@ START_TEST(prints_a_table)
 }
 END_TEST
 
+START_TEST(the_slowest_first)
+{
+    tn_profile(t, true);
+    tn_tape_begin(t, TN_EVAL);
+    tn_exp(t, tn_square(t, tn_relu(t, tn_input(t, TN_DIMS(1), NULL, false))));
+    set_times();
+    const char *table = text_of(tn_profile_print), *exp = strstr(table, "exp "), *square = strstr(table, "square "),
+               *relu = strstr(table, "relu ");
+    ck_assert_msg(exp && square && relu && exp < square && square < relu, "%s", table);
+}
+END_TEST
+
 START_TEST(writes_a_trace)
 {
     tn_profile(t, true);
@@ -158,6 +170,7 @@ static void add(TCase *c)
     tcase_add_test(c, changes_no_bit);
     tcase_add_test(c, records_many);
     tcase_add_test(c, prints_a_table);
+    tcase_add_test(c, the_slowest_first);
     tcase_add_test(c, writes_a_trace);
     tcase_add_test(c, writes_nothing_of_nothing);
 }

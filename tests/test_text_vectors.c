@@ -147,6 +147,7 @@ static const example bad[] = {
     ROW("5x 3\na x\n", "f:2: number 1 of 1 is \"x\"" LIKE),
     ROW("1 2\na 1 -1e400\n", "f:2: number 2 of 2 is \"-1e400\": too large"),
     ROW("2 2\na " ONE HALF "\nb " ONE, "f: it ends in row 2; its header says 2 rows of 2 numbers"),
+    ROW("2 2\na " ONE HALF "\nb " ONE "\0\0\0", "f: it ends in row 2; its header says 2 rows of 2 numbers"),
     ROW("2 2\na " ONE HALF, "f: it ends in row 2; its header says 2 rows of 2 numbers"),
     ROW("2 2\na " ONE HALF "\nbcd", "f: it ends in row 2; its header says 2 rows of 2 numbers"),
     ROW("1 2\na " ONE HALF "\nb " ONE HALF, "f: byte 16, in row 2: a row more than the header says"),
