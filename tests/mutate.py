@@ -2,11 +2,10 @@
 
 usage: mutate.py [--mutants 500] [--seed 1] [--jobs N] [--again] [FILE...], after make coverage, which notes who runs which line
 
-A mutant meets the tests of its file, which for examples/text are scripts too, and the shortest of the other programs that run
-its line; then the shortest of the double build's, and of those under ASan and UBSan. It is noticed when one of them fails,
-crashes, or takes many times as long as it should. One that compiles to the same object code is no mutant. tests/mutants.txt
-has those that nobody notices, each with the reason; where this begins with "Same:", it shows that nothing else comes out, and
-the mutant is not counted. They meet no tests but with --again."""
+A mutant meets the programs that run its line, the shortest first; then the shortest of the double build's, and of those under
+ASan and UBSan. It is noticed when one of them fails, crashes, or takes many times as long as it should. One that compiles to the
+same object code is no mutant. tests/mutants.txt has those that nobody notices, each with the reason; where this begins with
+"Same:", it shows that nothing else comes out, and the mutant is not counted. They meet no tests but with --again."""
 import argparse, collections, concurrent.futures, contextlib, glob, hashlib, json, os, queue, re, resource, shlex, shutil
 import signal, subprocess, sys, time
 
@@ -14,7 +13,7 @@ VARIANTS = "float", "double", "san/float"
 B, COVERAGE, KNOWN = "build/mutants", "build/coverage", "tests/mutants.txt"
 SOURCES = "src/**/*.[ch]", "nn/*.c", "optim/*.c", "examples/text/*.[ch]"
 ENOUGH = 95 # per cent
-OTHERS = 60 # s of programs, as make coverage took them; some ten as they are built here
+SHORTEST = 60 # s of programs, as make coverage took them; some ten as they are built here
 ANY = 0 # no line: of a statement on several lines gcov counts one
 
 # What decides how fast something is and never what comes out: block sizes, grains, how far ahead memory is asked for.
@@ -295,13 +294,10 @@ class Plan:
         ran = lines.get(mutant.line) or lines[ANY]
         prefix, type = os.path.split(variant)
         names = [os.path.join(prefix, n) for n in ran if n.startswith(type) or variant == "float" and n.endswith(".sh")]
-        stem = "kernels" if "/kernels/" in mutant.path else os.path.basename(mutant.path).split(".")[0]
-        own = f"float/tests/test_{stem}", f"float/tests/test_text_{stem}"
         chosen, seconds = [], 0
         for name in sorted(names, key=lambda n: self.seconds[n]):
             seconds += self.seconds[name]
-            is_own = name in own or name.endswith(".sh") and mutant.path.startswith("examples/text/")
-            if seconds <= OTHERS or is_own:
+            if seconds <= SHORTEST or variant == "float":
                 chosen.append(name)
         return chosen
 

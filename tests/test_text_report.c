@@ -289,6 +289,20 @@ START_TEST(a_page_of_a_training_that_went_on)
 }
 END_TEST
 
+/* Every text belongs to one label with a probability of 1. */
+START_TEST(a_page_of_one_who_is_sure)
+{
+    static char page[1 << 16];
+    char       *words[] = {"classify", "train", "--report", made_of("sure.html"), "--dim", "2", "--ngrams", "1", "--subwords", "0",
+                           "--validation", "0", "--test", "tests/golden/report.tsv", "tests/golden/report.tsv"};
+
+    write_page(words, sizeof words / sizeof *words, (text_decision){1e-6, 0, 2}, (text_epoch[]){{1, 0.5, 0.6, 1}}, 1);
+    read_text(made_of("sure.html"), page, sizeof page);
+    unlink(made_of("sure.html"));
+    ck_assert(strstr(page, "</html>") && !strstr(page, "nan") && !strstr(page, "inf"));
+}
+END_TEST
+
 /* ---- answers ----------------------------------------------------------------------------------------------------- */
 
 static text_program labelling(void)
@@ -501,6 +515,7 @@ static void add(TCase *c)
     tcase_add_test(c, drawn);
     tcase_add_test(c, a_page_of_three_labels);
     tcase_add_test(c, a_page_of_a_training_that_went_on);
+    tcase_add_test(c, a_page_of_one_who_is_sure);
     tcase_add_test(c, probabilities);
     tcase_add_test(c, answers);
     tcase_add_test(c, explanations);
