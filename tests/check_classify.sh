@@ -32,6 +32,7 @@ done
 # eval gives what train's report gave; JSON
 ok "train --test fails" train --model "$model" --test examples/data/test.tsv > "$work/report"
 ok "eval fails" $classify eval --model "$model" examples/data/test.tsv > "$work/out"
+ok "the confusion does not name its labels" grep -q '^  *clean  *profane$' "$work/out"
 same "eval reports something else than train" "$work/report" "$work/out"
 ok "eval --json fails" $classify eval --json --model "$model" examples/data/test.tsv > "$work/json"
 ok "no JSON" grep -q '^{"texts": .*]]}$' "$work/json"
@@ -182,6 +183,11 @@ status 2 "that one has --freeze-embedding no, this one --freeze-embedding yes" \
     few --model "$work/other" --checkpoint "$work/c" --resume --freeze-embedding "$work/few"
 status 2 "that one has 60 texts of hash" few --model "$work/other" --checkpoint "$work/c" --resume "$work/others"
 status 2 "that one has 60 texts of hash" few --model "$work/other" --checkpoint "$work/c" --resume "$work/few" "$work/few"
+printf 'a\tone two\nb\tthree\n' > "$work/two" # the same words in the same order, but not in the same texts
+printf 'a\tone\nb\ttwo three\n' > "$work/shifted"
+words="--tokenizer word --ngrams 1 --subwords 0 --checkpoint $work/words --model $work/third"
+status 0 "" few $words --checkpoint-every 1 "$work/two"
+status 2 "has 2 texts of hash" few $words --resume "$work/shifted"
 status 1 "$work/kept is no checkpoint" few --model "$work/other" --checkpoint "$work/kept" --resume "$work/few"
 status 1 "nosuch" few --model "$work/other" --checkpoint nosuch --resume "$work/few"
 status 1 "cannot write \"/nosuch/c\"" few --model "$work/other" --checkpoint /nosuch/c "$work/few"
