@@ -33,6 +33,7 @@ done
 ok "train --test fails" train --model "$model" --test examples/data/test.tsv > "$work/report"
 ok "eval fails" $classify eval --model "$model" examples/data/test.tsv > "$work/out"
 ok "the confusion does not name its labels" grep -q '^  *clean  *profane$' "$work/out"
+ok "the confusion has not a number for each label" grep -q '^  *clean  *[0-9][0-9]*  *[0-9][0-9]*$' "$work/out"
 same "eval reports something else than train" "$work/report" "$work/out"
 ok "eval --json fails" $classify eval --json --model "$model" examples/data/test.tsv > "$work/json"
 ok "no JSON" grep -q '^{"texts": .*]]}$' "$work/json"
@@ -131,6 +132,7 @@ status 0 "1 texts have labels that the model does not know" $classify eval --mod
 status 0 "" $classify --help
 status 0 "" $classify train --help
 status 2 "did you mean train?" $classify trian
+status 2 "--min-count 0: it must be a whole number from 1 to 1e+15" $classify train --min-count 0 x
 status 2 "did you mean --epochs?" $classify train --epoch 3 x
 status 1 "cannot open \"nosuch\"" $classify train nosuch
 status 1 "cannot open \"nosuch\"" $classify train --test nosuch examples/data/train.tsv

@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests.h"
@@ -41,6 +42,27 @@ static void nest(int64_t begin, int64_t end, void *arg)
     (void)begin, (void)end;
     tn_parallel_for(100, 7, add_one, arg);
 }
+
+/* Each of two pieces waits, ten seconds at most, until the other has begun. */
+static void meet(int64_t begin, int64_t end, void *arg)
+{
+    atomic_int *begun = arg;
+    atomic_fetch_add(begun, 1);
+    for (int tries = 0; atomic_load(begun) % 2 && tries < 10000; tries++) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    if (atomic_load(begun) % 2) atomic_fetch_add(begun, 100);
+    (void)begin, (void)end;
+}
+
+START_TEST(two_pieces_at_once)
+{
+    atomic_int begun = 0;
+    tn_set_threads(2);
+    for (int round = 1; round <= 3; round++) {
+        tn_parallel_for(2, 1, meet, &begun);
+        ck_assert_int_eq(atomic_load(&begun), 2 * round);
+    }
+}
+END_TEST
 
 START_TEST(a_nested_call_runs_where_it_is)
 {
@@ -193,6 +215,7 @@ END_TEST
 static void add(TCase *c)
 {
     tcase_add_loop_test(c, every_piece_once, 0, 4);
+    tcase_add_test(c, two_pieces_at_once);
     tcase_add_test(c, a_nested_call_runs_where_it_is);
     tcase_add_test(c, many_users_at_once);
     tcase_add_test(c, after_a_fork);
