@@ -108,6 +108,7 @@ END_TEST
 
 START_TEST(columns_of_a_terminal)
 {
+    int count[4] = {0};
     static const struct {
         int32_t code;
         int     width;
@@ -116,6 +117,10 @@ START_TEST(columns_of_a_terminal)
 
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++)
         ck_assert_msg(text_utf8_width(widths[i].code) == widths[i].width, "U+%04X", (unsigned)widths[i].code);
+    for (int32_t code = 0; code < 0x110000; code++) count[text_utf8_width(code) & 3]++;
+    ck_assert_int_eq(count[0], 4251); /* accents, joiners, directions, forms and tags */
+    ck_assert_int_eq(count[2], 192567);
+    ck_assert_int_eq(count[3], 0);
 }
 END_TEST
 
