@@ -296,7 +296,7 @@ START_TEST(a_page_of_one_who_is_sure)
     char       *words[] = {"classify", "train", "--report", made_of("sure.html"), "--dim", "2", "--ngrams", "1", "--subwords", "0",
                            "--validation", "0", "--test", "tests/golden/report.tsv", "tests/golden/report.tsv"};
 
-    write_page(words, sizeof words / sizeof *words, (text_decision){1e-6, 0, 2}, (text_epoch[]){{1, 0.5, 0.6, 1}}, 1);
+    write_page(words, sizeof words / sizeof *words, (text_decision){1e-6, 0, 1}, (text_epoch[]){{1, 0.5, 0.6, 1}}, 1);
     read_text(made_of("sure.html"), page, sizeof page);
     unlink(made_of("sure.html"));
     ck_assert(strstr(page, "</html>") && !strstr(page, "nan") && !strstr(page, "inf"));
