@@ -145,7 +145,7 @@ status 1 "$work/one:2: byte 3 (0xE4) is not UTF-8" $classify train --model "$wor
 status 0 "1 pieces of $work/one were not UTF-8" $classify train --quiet --utf8 replace --model "$work/other" "$work/one"
 status 0 "2 pieces of $work/one, ... were not UTF-8" $classify train --quiet --utf8 replace --model "$work/other" "$work/one" "$work/one"
 status 1 "cannot open \"nosuch\"" $classify train --quiet --validation nosuch --model "$work/other" "$work/three"
-awk 'BEGIN { while (n++ < 24001) print n % 2 ? "a\tx" : "b\ty" }' > "$work/many"
+awk 'BEGIN { while (n++ < 30001) print n % 2 ? "a\tx" : "b\ty" }' > "$work/many"
 status 0 "epoch 5/5" $classify train --ngrams 1 --subwords 0 --dim 1 --batch 10000 --model "$work/other" "$work/many"
 head -n 8000 "$work/many" > "$work/some"
 status 0 "epoch 15/15" $classify train --ngrams 1 --subwords 0 --dim 1 --batch 10000 --model "$work/other" "$work/some"
