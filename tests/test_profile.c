@@ -124,6 +124,18 @@ START_TEST(the_slowest_first)
 }
 END_TEST
 
+START_TEST(of_equals_by_name)
+{
+    tn_profile(t, true);
+    tn_tape_begin(t, TN_EVAL);
+    tn_exp(t, tn_square(t, tn_relu(t, tn_input(t, TN_DIMS(1), NULL, false))));
+    for (int64_t i = 0; i < t->profile.n; i++) t->profile.call[i].end = t->profile.call[i].begin + 1000;
+    const char *table = text_of(tn_profile_print), *exp = strstr(table, "exp "), *relu = strstr(table, "relu "),
+               *square = strstr(table, "square ");
+    ck_assert_msg(exp && relu && square && exp < relu && relu < square, "%s", table);
+}
+END_TEST
+
 START_TEST(writes_a_trace)
 {
     tn_profile(t, true);
@@ -171,6 +183,7 @@ static void add(TCase *c)
     tcase_add_test(c, records_many);
     tcase_add_test(c, prints_a_table);
     tcase_add_test(c, the_slowest_first);
+    tcase_add_test(c, of_equals_by_name);
     tcase_add_test(c, writes_a_trace);
     tcase_add_test(c, writes_nothing_of_nothing);
 }
