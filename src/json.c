@@ -104,29 +104,49 @@ static bool read_code_point(tn__json *j)
     return true;
 }
 
+/* What a backslash and c stand for; 0: nothing. */
+static char escaped(char c)
+{
+    switch (c) {
+    case '"': case '\\': case '/': return c;
+    case 'b': return '\b';
+    case 'f': return '\f';
+    case 'n': return '\n';
+    case 'r': return '\r';
+    case 't': return '\t';
+    default: return 0;
+    }
+}
+
 static bool read_escape(tn__json *j)
 {
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
     char c = j->at + 1 < j->size ? j->bytes[j->at + 1] : 0;
     if (c == 'u') return read_code_point(j);
-    const char *known = c ? strchr(from, c) : NULL;
-    if (!known) return tn__json_fail(j, j->at, "an unknown escape sequence");
-    *j->text++ = to[known - from];
+    if (!escaped(c)) return tn__json_fail(j, j->at, "an unknown escape sequence");
+    *j->text++ = escaped(c);
     j->at += 2;
     return true;
 }
 
-static bool read_char(tn__json *j)
+/* What stands neither for itself nor for the string's end. */
+static bool read_special(tn__json *j)
 {
-    char c = peek(j);
-    if (c == '\\') return read_escape(j);
-    if ((unsigned char)c < 0x20) {
-        return tn__json_fail(j, j->at,
-                             j->at < j->size ? "a control character in a string" : "the string does not end");
-    }
-    *j->text++ = c;
-    j->at++;
-    return true;
+    if (peek(j) == '\\') return read_escape(j);
+    return tn__json_fail(j, j->at, j->at < j->size ? "a control character in a string" : "the string does not end");
+}
+
+static bool stands_for_itself(char c)
+{
+    return c != '"' && c != '\\' && (unsigned char)c >= 0x20;
+}
+
+static void read_plain(tn__json *j)
+{
+    const char *from = j->bytes + j->at, *end = j->bytes + j->size;
+    char *to = j->text;
+    while (from < end && stands_for_itself(*from)) *to++ = *from++;
+    j->at = (size_t)(from - j->bytes);
+    j->text = to;
 }
 
 const char *tn__json_string(tn__json *j)
@@ -137,8 +157,8 @@ const char *tn__json_string(tn__json *j)
         return NULL;
     }
     char *start = j->text;
-    while (peek(j) != '"') {
-        if (!read_char(j)) return NULL;
+    for (read_plain(j); peek(j) != '"'; read_plain(j)) {
+        if (!read_special(j)) return NULL;
     }
     j->at++;
     *j->text++ = 0;
