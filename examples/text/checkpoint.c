@@ -23,7 +23,7 @@ static uint64_t mix(uint64_t hash, const void *bytes, size_t n)
 
 static uint64_t mix_names(uint64_t hash, const text_vocabulary *v, int32_t n)
 {
-    return n ? mix(mix(hash, v->bytes.s, (size_t)v->start[n]), v->start, ((size_t)n + 1) * sizeof *v->start) : hash;
+    return n ? mix(hash, v->bytes.s, (size_t)v->start[n]) : hash;
 }
 
 static uint64_t mix_texts(uint64_t hash, const text_data *d)

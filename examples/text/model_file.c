@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "locale.h"
+#include "utf8.h"
 
 static const char version_key[] = "tarn.classify", version[] = "2";
 static const char kind_key[] = "tarn.tokenizer", ngrams_key[] = "tarn.ngrams";
@@ -208,8 +209,8 @@ static bool check_version(const tn_file *f, const char *path, tn_error *err)
 /* Labels are printed as columns: nothing in them may look like the end of one. */
 static bool check_labels(const text_vocabulary *labels, const char *path, tn_error *err)
 {
-    for (int64_t i = 0; i < labels->bytes.n; i++)
-        if ((unsigned char)labels->bytes.s[i] < 0x20)
+    for (int32_t i = 0; i < labels->n; i++)
+        if (text_has_control(text_vocabulary_at(labels, i)))
             return tn_fail(err, TN_EFORMAT, "%s: \"%s\" has a control character", path, labels_key);
     return labels->n || tn_fail(err, TN_EFORMAT, "%s: \"%s\" is empty", path, labels_key);
 }

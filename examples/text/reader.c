@@ -370,10 +370,7 @@ static void skip_blank(text_reader *r)
 /* Labels become columns of what is printed: no tab, no line's end, nothing else that is not seen. */
 static bool check_label(text_reader *r, const text_record *record)
 {
-    for (size_t i = 0; i < record->label.n; i++)
-        if ((unsigned char)record->label.s[i] < 0x20)
-            return fail_at(r, record->line, "the label has a control character");
-    return true;
+    return !text_has_control(record->label) || fail_at(r, record->line, "the label has a control character");
 }
 
 bool text_reader_next(text_reader *r, text_record *record)

@@ -91,6 +91,13 @@ size_t text_utf8_check(text_span text)
     return text.n;
 }
 
+bool text_has_control(text_span text)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if ((unsigned char)text.s[i] < 0x20) return true;
+    return false;
+}
+
 bool text_utf8_replace(text_buffer *b, text_span text, int64_t *count, tn_error *err)
 {
     for (;;) {

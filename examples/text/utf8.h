@@ -20,6 +20,9 @@ int text_utf8_width(int32_t code);
 /* The place of the first byte that is not UTF-8; text.n if all is well. */
 size_t text_utf8_check(text_span text);
 
+/* Is there a character that is not seen but does something: a tab, a line's end, anything below a space? */
+bool text_has_control(text_span text);
+
 /* Adds text to b with each malformed piece replaced by U+FFFD; *count goes up by their number. */
 bool text_utf8_replace(text_buffer *b, text_span text, int64_t *count, tn_error *err);
 

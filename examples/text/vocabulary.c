@@ -15,7 +15,7 @@ void text_vocabulary_free(text_vocabulary *v)
 
 text_span text_vocabulary_at(const text_vocabulary *v, int32_t id)
 {
-    return (text_span){v->bytes.s + v->start[id], (size_t)(v->start[id + 1] - v->start[id])};
+    return (text_span){v->bytes.s + v->start[id], (size_t)(v->start[id + 1] - v->start[id]) - 1};
 }
 
 /* The slot that holds token, or the free one where it belongs. */
@@ -78,18 +78,35 @@ static bool rehash(text_vocabulary *v, int64_t slots, tn_error *err)
     return true;
 }
 
+static bool reserve_tokens(text_vocabulary *v, int64_t n, int64_t bytes, tn_error *err)
+{
+    if (n > INT32_MAX) return tn_fail(err, TN_EMEMORY, "more than %d different tokens", INT32_MAX);
+    return text_reserve(&v->bytes.s, &v->bytes.room, bytes + 1, 1, err) &&
+           text_reserve(&v->start, &v->start_room, n + 1, sizeof *v->start, err) &&
+           text_reserve(&v->count, &v->count_room, n, sizeof *v->count, err);
+}
+
+/* Makes the bytes from the last token's line to end the next one's, for which there is room. */
+static void number(text_vocabulary *v, int64_t end)
+{
+    v->start[0] = 0;
+    v->count[v->n] = 0;
+    v->start[++v->n] = end;
+}
+
 static bool append(text_vocabulary *v, text_span text, tn_error *err)
 {
-    if (v->n == INT32_MAX) return tn_fail(err, TN_EMEMORY, "more than %d different tokens", v->n);
-    if (!text_reserve(&v->start, &v->start_room, v->n + 2, sizeof *v->start, err) ||
-        !text_reserve(&v->count, &v->count_room, v->n + 1, sizeof *v->count, err) ||
-        !text_buffer_add(&v->bytes, text.s, text.n, err))
-        return false;
-    v->start[0] = 0;
-    v->start[v->n + 1] = v->bytes.n;
-    v->count[v->n] = 0;
-    v->n++;
+    if (!reserve_tokens(v, (int64_t)v->n + 1, v->bytes.n + (int64_t)text.n + 1, err)) return false;
+    text_add(&v->bytes, text, err);
+    text_buffer_add(&v->bytes, "\n", 1, err);
+    number(v, v->bytes.n);
     return true;
+}
+
+/* The slot of the token that was numbered last. */
+static text_slot taken(const text_vocabulary *v, uint64_t hash)
+{
+    return (text_slot){(uint32_t)(hash >> 32), v->n - 1};
 }
 
 int32_t text_vocabulary_add(text_vocabulary *v, text_token token, tn_error *err)
@@ -100,7 +117,7 @@ int32_t text_vocabulary_add(text_vocabulary *v, text_token token, tn_error *err)
     s = slot_of(v, token);
     if (s->id < 0) {
         if (!append(v, token.text, err)) return -1;
-        *s = (text_slot){(uint32_t)(token.hash >> 32), v->n - 1};
+        *s = taken(v, token.hash);
     }
     v->count[s->id]++;
     return s->id;
@@ -152,49 +169,50 @@ bool text_vocabulary_prune(text_vocabulary *v, int64_t min_count, tn_error *err)
 
 bool text_vocabulary_write(const text_vocabulary *v, text_buffer *to, tn_error *err)
 {
-    text_buffer_add(to, "", 0, err);
-    for (int32_t i = 0; i < v->n; i++) {
-        text_add(to, text_vocabulary_at(v, i), err);
-        text_buffer_add(to, "\n", 1, err);
-    }
-    return !err->code;
+    return text_buffer_add(to, v->bytes.s, v->n ? (size_t)v->start[v->n] : 0, err);
 }
 
-static int64_t count_lines(const char *lines)
+static int64_t count_lines(text_span lines)
 {
     int64_t n = 0;
 
-    while ((lines = strchr(lines, '\n'))) lines++, n++;
+    for (size_t i = 0; i < lines.n; i++) n += lines.s[i] == '\n';
     return n;
 }
 
-/* Room for the tokens of so many lines at once: arrays that grow would touch pages that they then leave. */
-static bool reserve_lines(text_vocabulary *v, const char *lines, tn_error *err)
+/* Room at once: arrays that grow would touch pages that they then leave. */
+static bool copy_lines(text_vocabulary *v, text_span lines, tn_error *err)
 {
-    int64_t n = v->n + count_lines(lines), bytes = v->bytes.n + (int64_t)strlen(lines);
+    int64_t n = count_lines(lines);
 
-    return rehash(v, slots_for(n), err) && text_reserve(&v->bytes.s, &v->bytes.room, bytes + 1, 1, err) &&
-           text_reserve(&v->start, &v->start_room, n + 2, sizeof *v->start, err) &&
-           text_reserve(&v->count, &v->count_room, n + 1, sizeof *v->count, err);
+    return reserve_tokens(v, n, (int64_t)lines.n, err) && rehash(v, slots_for(n), err) &&
+           text_buffer_add(&v->bytes, lines.s, lines.n, err);
+}
+
+/* Numbers the token whose line begins at at, and is not empty. */
+static bool read_token(text_vocabulary *v, const char *at, const char *end, tn_error *err)
+{
+    text_span  text = {at, (size_t)(end - at)};
+    text_token token = {text, text_hash(text)};
+    text_slot *s = slot_of(v, token);
+
+    if (s->id >= 0)
+        return tn_fail(err, TN_EFORMAT, "\"%.*s\" stands twice, again in line %d", text.n > 60 ? 60 : (int)text.n, at,
+                       v->n + 1);
+    number(v, end + 1 - v->bytes.s);
+    *s = taken(v, token.hash);
+    return true;
 }
 
 bool text_vocabulary_read(text_vocabulary *v, const char *lines, tn_error *err)
 {
-    if (!reserve_lines(v, lines, err)) return false;
-    while (*lines) {
-        const char *end = strchr(lines, '\n');
-        size_t      n = end ? (size_t)(end - lines) : 0;
-        text_token  token = {{lines, n}, 0};
-        int32_t     before = v->n;
+    const char *at, *end;
 
-        if (n == 0)
-            return tn_fail(err, TN_EFORMAT, "line %d %s", v->n + 1, end ? "is empty" : "has no end");
-        token.hash = text_hash(token.text);
-        if (text_vocabulary_add(v, token, err) < 0) return false;
-        if (v->n == before)
-            return tn_fail(err, TN_EFORMAT, "\"%.*s\" stands twice, again in line %d", n > 60 ? 60 : (int)n, lines,
-                           v->n + 1);
-        lines = end + 1;
+    if (!copy_lines(v, text_span_of(lines), err)) return false;
+    for (at = v->bytes.s; *at; at = end + 1) {
+        end = strchr(at, '\n');
+        if (!end || end == at) return tn_fail(err, TN_EFORMAT, "line %d %s", v->n + 1, end ? "is empty" : "has no end");
+        if (!read_token(v, at, end, err)) return false;
     }
     return true;
 }

@@ -11,9 +11,9 @@ typedef struct text_slot {
 
 typedef struct text_vocabulary {
     int32_t     n;
-    text_buffer bytes; /* all tokens, one after the other */
-    int64_t    *start; /* token i is bytes [start[i], start[i + 1]) */
-    int64_t    *count; /* how often it was added */
+    text_buffer bytes; /* all tokens, each a line, as a model file has them */
+    int64_t    *start; /* line i is bytes [start[i], start[i + 1]) */
+    int64_t    *count; /* how often it was added; 0 of what was read, since a file does not say */
     int64_t     start_room, count_room;
     text_slot  *slot; /* a power of two of them, at most half of them taken */
     int64_t     slots;
@@ -35,7 +35,8 @@ int32_t text_vocabulary_add(text_vocabulary *v, text_token token, tn_error *err)
  * equals the earlier), so that the rows that are used most lie together. */
 bool text_vocabulary_prune(text_vocabulary *v, int64_t min_count, tn_error *err);
 
-/* The tokens as lines, for a model file; and back. Format error: a token twice or an empty one, named by its line. */
+/* The tokens as lines, for a model file; and back, into an empty vocabulary. Format error: a token twice or an empty one,
+ * named by its line. */
 bool text_vocabulary_write(const text_vocabulary *v, text_buffer *to, tn_error *err);
 bool text_vocabulary_read(text_vocabulary *v, const char *lines, tn_error *err);
 
