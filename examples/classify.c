@@ -157,6 +157,7 @@ int main(int argc, char **argv)
     tn_error     err = {0};
     text_program p = {.err = &err};
 
+    text_prefer_large_pages();
     if (text_options_parse(&p.options, argc, argv, &err) && run(&p)) text_program_flush(&p);
     if (err.code) fprintf(stderr, "classify: %s\n", err.text);
     tn_params_free(p.ps);

@@ -139,7 +139,7 @@ says 'standard input:1: 2 columns, but --column 3'
 # line by line, and in memory that does not depend on how many there are: where the system tells how much it is
 mkfifo "$work/to" "$work/from"
 for options in "" "--json --explain" "--words --column 1" "--match rude"; do
-    predict $options < "$work/to" > "$work/from" &
+    $classify predict --model "$model" $options < "$work/to" > "$work/from" & # the process itself: its memory is looked at
     pid=$!
     exec 3> "$work/to" 4< "$work/from"
     printf 'the frobby tea\n' >&3

@@ -18,7 +18,7 @@ ANY = 0 # no line: of a statement on several lines gcov counts one
 
 # What decides how fast something is and never what comes out: block sizes, grains, how far ahead memory is asked for.
 PERFORMANCE = {path: names.split() for path, names in {
-    "examples/text/data.c": "PIECE PIECES", "examples/text/memory.c": "PAGE FEW",
+    "examples/text/data.c": "PIECE PIECES", "examples/text/memory.c": "PAGE FEW text_prefer_large_pages",
     "optim/optim.c": "AHEAD LINE PIECE ROWS_PIECE", "src/backward.c": "CLASSES",
     "src/kernels/embed.c": "AHEAD GROUP LINE",
     "src/kernels/gemm.c": "FAR KC LINE MC NARROW NC PAGE ROWS VECS fetch_next is_tiny pack_step rows_of",

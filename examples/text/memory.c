@@ -2,11 +2,15 @@
 #define _GNU_SOURCE /* madvise */
 #include "memory.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 text_span text_span_of(const char *string)
 {
@@ -23,6 +27,23 @@ int text_find_word(const char *word, int n, const char *const *words)
 bool text_span_equal(text_span a, text_span b)
 {
     return a.n == b.n && (a.n == 0 || memcmp(a.s, b.s, a.n) == 0);
+}
+
+void text_prefer_large_pages(void)
+{
+#if defined(__GLIBC__) && defined(MADV_HUGEPAGE)
+    enum { PAGE = 4096, LARGE_PAGE = 1 << 21, FIRST = 2 * LARGE_PAGE };
+    uintptr_t end = (uintptr_t)sbrk(0), mask = LARGE_PAGE - 1;
+    void     *heap;
+
+    /* what has been touched stays small: malloc's first page goes before the large ones. All of this may be refused */
+    sbrk((intptr_t)(-(end + PAGE) & mask));
+    mallopt(M_TOP_PAD, FIRST);
+    mallopt(M_MMAP_THRESHOLD, LARGE_PAGE);
+    heap = malloc(1);
+    madvise((void *)(((uintptr_t)heap + mask) & ~mask), FIRST, MADV_HUGEPAGE);
+    free(heap);
+#endif
 }
 
 void text_populate(void *p, size_t bytes)

@@ -24,6 +24,10 @@ bool      text_span_equal(text_span a, text_span b);
 /* Which of n words it is; -1: none. */
 int text_find_word(const char *word, int n, const char *const *words);
 
+/* Has malloc's first megabytes lie in large pages, where the system has them: a short command spends most of its time on
+ * being given small ones. To be called before anything is allocated. */
+void text_prefer_large_pages(void);
+
 /* Has the system give all pages of p[0..bytes) at once, since they are about to be written: one by one they cost more. */
 void text_populate(void *p, size_t bytes);
 
