@@ -31,9 +31,9 @@ REASONS = [
      "bound by memory's answer to rows from anywhere, for both. Tried, and in: rows asked for 16 ahead, large pages, a "
      "bag's sum in registers, slots without a branch."),
     ("classify", "cold start",
-     "a process that does nothing takes the time shown above, and the first touch of a page 6 to 11 µs, on this virtual "
-     "machine; the rest reads vocabulary and table once. Tried, and in: pages asked for at once (413 to 103 faults); not "
-     "in, since no faster: large pages, numbers read straight into place."),
+     "a process that does nothing takes the time shown above; the rest reads vocabulary and table once. Tried, and in: "
+     "malloc's first megabytes in large pages (3.6 to 2.1 ms), the vocabulary as the lines that the file has. Not in, since "
+     "no faster: numbers read straight into place, a smaller hash table."),
     ("classify", "training, cold",
      "characters: few rows, always in the nearest cache, for fastText too. Tried, and in: sums in registers for any width "
      "(dim 100: 11.7 to 18.8 M tokens/s), slots without a branch, optimisers built for the vectors that there are."),
