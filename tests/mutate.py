@@ -228,7 +228,8 @@ class Worker:
         """Links the program with these objects and runs it."""
         needs = self.plan.needs(name)
         for target in needs:
-            if not self.make(target, self.plan.commands[target], objects):
+            of_its_type = [o for o in objects if ("/double/" in o) == ("/double/" in target)]
+            if not self.make(target, self.plan.commands[target], of_its_type):
                 return False
         program = name if name.endswith(".sh") else f"{self.out}/{needs[0]}"
         return self.run(program, 5 * self.plan.took.get(name, self.plan.seconds[name]) + 10, self.plan.fork[name])
@@ -287,7 +288,8 @@ class Plan:
     def needs(self, name):
         if name.endswith(".sh"):
             return [f"{B}/examples/classify", f"{B}/float/tests/killed"]
-        return [f"{B}/{name}"]
+        float_build = [f"{B}/{name.replace('double', 'float')}"] if name.endswith("double/tests/test_builds") else []
+        return [f"{B}/{name}", *float_build] # which it compares with
 
     def programs(self, mutant, variant):
         lines = self.lines[mutant.path]
