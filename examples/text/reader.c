@@ -414,7 +414,7 @@ static char *record_end(text_lines *l)
 {
     for (int64_t i = l->seen; i < l->end; i++) {
         const char c = l->buffer[i];
-        if (!l->begun && i - l->begin < 3 && c == byte_order_mark[i - l->begin]) continue;
+        if (!l->begun && i < 3 && c == byte_order_mark[i]) continue;
         if (c == '\n' && !l->quoted) {
             l->closed = false;
             return l->buffer + i;
@@ -466,7 +466,7 @@ static bool fill(text_lines *l)
 /* A byte order mark at the very beginning, once it is there as a whole. */
 static void pass_mark(text_lines *l)
 {
-    if (!l->begun && l->end - l->begin >= 3 && memcmp(l->buffer + l->begin, byte_order_mark, 3) == 0) l->begin += 3;
+    if (!l->begun && l->end >= 3 && memcmp(l->buffer, byte_order_mark, 3) == 0) l->begin = 3;
     l->begun = true;
 }
 
