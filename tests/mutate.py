@@ -228,7 +228,7 @@ class Worker:
         """Links the program with these objects and runs it."""
         needs = self.plan.needs(name)
         for target in needs:
-            of_its_type = [o for o in objects if ("/double/" in o) == ("/double/" in target)]
+            of_its_type = [o for o in objects if (f"{B}/double/" in o) == (f"{B}/double/" in target)]
             if not self.make(target, self.plan.commands[target], of_its_type):
                 return False
         program = name if name.endswith(".sh") else f"{self.out}/{needs[0]}"
@@ -288,8 +288,9 @@ class Plan:
     def needs(self, name):
         if name.endswith(".sh"):
             return [f"{B}/examples/classify", f"{B}/float/tests/killed"]
-        float_build = [f"{B}/{name.replace('double', 'float')}"] if name.endswith("double/tests/test_builds") else []
-        return [f"{B}/{name}", *float_build] # which it compares with
+        if name.endswith("double/tests/test_builds"): # it compares itself with the float build's
+            return [f"{B}/{name}", f"{B}/{name.replace('double', 'float')}"]
+        return [f"{B}/{name}"]
 
     def programs(self, mutant, variant):
         lines = self.lines[mutant.path]
