@@ -29,6 +29,10 @@ else
     echo "skipped: check_help.sh: neither mandoc nor groff is there to look at the page"
 fi
 
+options_of() { # a command -> what its help tells of, sorted
+    $classify help "$1" | sed -n 's/^  \(-[^ ]*\) .*/\1/p' | sort
+}
+
 # bash
 $classify completion bash > "$work/classify"
 complete() { # words of a command line, the last one to be completed -> what bash offers, sorted
@@ -52,7 +56,7 @@ if command -v bash > /dev/null; then
     offers "Makefile\n" predict --model Makef
     offers "--help\nbash\nzsh\n" completion ""
     for command in $commands; do
-        $classify help "$command" | sed -n 's/^  \(-[^ ]*\) .*/\1/p' | sort > "$work/told"
+        options_of "$command" > "$work/told"
         complete "$command" - > "$work/offered"
         ok "bash offers other options of $command: $(diff "$work/told" "$work/offered")" cmp -s "$work/told" "$work/offered"
     done
@@ -64,7 +68,7 @@ fi
 $classify completion zsh > "$work/_classify"
 for command in $commands; do
     case $command in help | completion) continue ;; esac # they take a word, not options
-    $classify help "$command" | sed -n 's/^  \(-[^ ]*\) .*/\1/p' | sort > "$work/told"
+    options_of "$command" > "$work/told"
     sed -n "/^    $command)\$/,/;;/s/^ *'\(-[^['*]*\).*/\1/p" "$work/_classify" | sort > "$work/offered"
     ok "zsh has other options of $command: $(diff "$work/told" "$work/offered")" cmp -s "$work/told" "$work/offered"
 done

@@ -112,27 +112,33 @@ START_TEST(prints_a_table)
 }
 END_TEST
 
-START_TEST(the_slowest_first)
+static void run_three_ops(void)
 {
     tn_profile(t, true);
     tn_tape_begin(t, TN_EVAL);
     tn_exp(t, tn_square(t, tn_relu(t, tn_input(t, TN_DIMS(1), NULL, false))));
+}
+
+static void has_rows_in_order(const char *first, const char *second, const char *third)
+{
+    const char *table = text_of(tn_profile_print), *a = strstr(table, first), *b = strstr(table, second),
+               *c = strstr(table, third);
+    ck_assert_msg(a && b && c && a < b && b < c, "%s", table);
+}
+
+START_TEST(the_slowest_first)
+{
+    run_three_ops();
     set_times();
-    const char *table = text_of(tn_profile_print), *exp = strstr(table, "exp "), *square = strstr(table, "square "),
-               *relu = strstr(table, "relu ");
-    ck_assert_msg(exp && square && relu && exp < square && square < relu, "%s", table);
+    has_rows_in_order("exp ", "square ", "relu ");
 }
 END_TEST
 
 START_TEST(of_equals_by_name)
 {
-    tn_profile(t, true);
-    tn_tape_begin(t, TN_EVAL);
-    tn_exp(t, tn_square(t, tn_relu(t, tn_input(t, TN_DIMS(1), NULL, false))));
+    run_three_ops();
     for (int64_t i = 0; i < t->profile.n; i++) t->profile.call[i].end = t->profile.call[i].begin + 1000;
-    const char *table = text_of(tn_profile_print), *exp = strstr(table, "exp "), *relu = strstr(table, "relu "),
-               *square = strstr(table, "square ");
-    ck_assert_msg(exp && relu && square && exp < relu && relu < square, "%s", table);
+    has_rows_in_order("exp ", "relu ", "square ");
 }
 END_TEST
 

@@ -18,6 +18,11 @@ text_span text_vocabulary_at(const text_vocabulary *v, int32_t id)
     return (text_span){v->bytes.s + v->start[id], (size_t)(v->start[id + 1] - v->start[id]) - 1};
 }
 
+static text_slot taken(uint64_t hash, int32_t id)
+{
+    return (text_slot){(uint32_t)(hash >> 32), id};
+}
+
 /* The slot that holds token, or the free one where it belongs. */
 static text_slot *slot_of(const text_vocabulary *v, text_token token)
 {
@@ -72,7 +77,7 @@ static bool rehash(text_vocabulary *v, int64_t slots, tn_error *err)
     for (int32_t id = 0; id < v->n; id++) {
         text_token token = {text_vocabulary_at(v, id), 0};
         token.hash = text_hash(token.text);
-        *slot_of(v, token) = (text_slot){(uint32_t)(token.hash >> 32), id};
+        *slot_of(v, token) = taken(token.hash, id);
     }
     free(old);
     return true;
@@ -103,12 +108,6 @@ static bool append(text_vocabulary *v, text_span text, tn_error *err)
     return true;
 }
 
-/* The slot of the token that was numbered last. */
-static text_slot taken(const text_vocabulary *v, uint64_t hash)
-{
-    return (text_slot){(uint32_t)(hash >> 32), v->n - 1};
-}
-
 int32_t text_vocabulary_add(text_vocabulary *v, text_token token, tn_error *err)
 {
     text_slot *s;
@@ -117,7 +116,7 @@ int32_t text_vocabulary_add(text_vocabulary *v, text_token token, tn_error *err)
     s = slot_of(v, token);
     if (s->id < 0) {
         if (!append(v, token.text, err)) return -1;
-        *s = taken(v, token.hash);
+        *s = taken(token.hash, v->n - 1);
     }
     v->count[s->id]++;
     return s->id;
@@ -200,7 +199,7 @@ static bool read_token(text_vocabulary *v, const char *at, const char *end, tn_e
         return tn_fail(err, TN_EFORMAT, "\"%.*s\" stands twice, again in line %d", text.n > 60 ? 60 : (int)text.n, at,
                        v->n + 1);
     number(v, end + 1 - v->bytes.s);
-    *s = taken(v, token.hash);
+    *s = taken(token.hash, v->n - 1);
     return true;
 }
 

@@ -32,8 +32,8 @@ REASONS = [
      "bag's sum in registers, slots without a branch."),
     ("classify", "cold start",
      "a process that does nothing takes the time shown above; the rest reads vocabulary and table once. Tried, and in: "
-     "malloc's first megabytes in large pages (4.9 to 2.6 ms of processor time), the vocabulary as the lines that the file has. Not in, since "
-     "no faster: numbers read straight into place, a smaller hash table."),
+     "malloc's first megabytes in large pages (4.9 to 2.6 ms of processor time), the vocabulary as the lines that the "
+     "file has. Not in, since no faster: numbers read straight into place, a smaller hash table."),
     ("classify", "training, cold",
      "characters: few rows, always in the nearest cache, for fastText too. Tried, and in: sums in registers for any width "
      "(dim 100: 11.7 to 18.8 M tokens/s), slots without a branch, optimisers built for the vectors that there are."),
